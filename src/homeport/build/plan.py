@@ -1,0 +1,62 @@
+"""The result of a scan: which services an application has, where they live, and what they call.
+
+The node reads it to start workers, and workers read it to import, inject and register; neither scans.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Location(msgspec.Struct, frozen=True, kw_only=True):
+    module: str  # as imported from the import root: "boutique.cart"
+    qualname: str  # "CartService"; for an ASGI app the attribute: "app"
+    path: str  # relative to the import root: "boutique/cart.py"
+    line: int
+
+
+class PlannedDependency(msgspec.Struct, frozen=True, kw_only=True):
+    """One attribute (or ``__init__`` parameter) of a service that stands for another service."""
+
+    attribute: str  # self.<attribute>
+    service: str
+    optional: bool = False
+    timeout: float | None = None
+    declared: bool = False  # by an annotation or dependency(); False: found by its use
+    parameter: bool = False  # of __init__
+    location: Location | None = None  # the target's class, where the application has it: lets results decode to its types
+    line: int = 0
+
+
+class PlannedService(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    location: Location
+    kind: str = "class"  # class, asgi
+    version: str = ""
+    replicas: int = 1
+    isolated: bool = False
+    singleton: bool = False
+    public: bool = False
+    dependencies: tuple[PlannedDependency, ...] = ()
+    files: tuple[str, ...] = ()  # every application file its import reaches, relative to the root; for --reload
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """Something the scan has to say about the source."""
+
+    severity: str  # error, warning
+    path: str
+    line: int
+    column: int
+    message: str
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """All services of one application, in order of name."""
+
+    root: str  # absolute path of the import root
+    services: tuple[PlannedService, ...]
+    findings: tuple[Finding, ...] = ()
+
+    def service(self, name: str) -> PlannedService | None:
+        return next((service for service in self.services if service.name == name), None)

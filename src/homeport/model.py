@@ -1,0 +1,123 @@
+"""The values that every part of Homeport speaks of: instances, their states, and why they changed."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+
+class State(StrEnum):
+    """Where an instance is in its life; *gone* is its absence from the catalog."""
+
+    STARTING = "starting"  # registered, its worker still importing
+    WAITING = "waiting"  # for dependencies, or for its own startup() to end
+    READY = "ready"  # may be called
+    UNHEALTHY = "unhealthy"  # alive, but not to be called
+    DRAINING = "draining"  # finishes what it has, takes nothing new
+
+
+class ServiceState(StrEnum):
+    """How a service as a whole is doing, derived from its instances and the number wanted."""
+
+    ACTIVE = "active"
+    SCALING = "scaling"  # wanted differs from ready
+    HEALING = "healing"  # an instance is being replaced
+    IDLE = "idle"  # scaled to zero
+    DOWN = "down"  # wanted, but nothing is ready
+
+
+class Completeness(StrEnum):
+    """How far an answer of the registry may be taken for the whole truth."""
+
+    COMPLETE = "complete"
+    PARTIAL = "partial"  # the registry is still recovering: what it lacks may be alive
+    SUSPECT = "suspect"  # too many vanished at once: what it lacks may be alive
+
+
+class Durability(StrEnum):
+    """What a reply promises about the change it confirms."""
+
+    MEMORY = "memory"  # told to all, not yet on disk
+    SYNCED = "synced"  # survives power loss of this machine
+    QUORUM = "quorum"  # survives the loss of machines
+
+
+class Cause(msgspec.Struct, frozen=True, kw_only=True):
+    """Why something happened: for the operator at 3 a.m."""
+
+    what: str  # a short stable kind: "registered", "process exited", "lease expired", "scaled down"
+    actor: str  # who decided: "worker payments-1", "supervisor", "homeport scale", "registry"
+    evidence: str = ""  # exit status, last lines of output, seconds of silence
+    at: float = 0.0  # wall-clock seconds since the epoch
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """An active check of an outside instance, as declared at its registration."""
+
+    kind: str  # http, tcp, grpc, ttl
+    target: str = ""
+    interval: float = 10.0
+    timeout: float = 2.0
+
+
+class Dependency(msgspec.Struct, frozen=True, kw_only=True):
+    """One service that another calls, as the catalog knows it."""
+
+    service: str
+    optional: bool = False
+
+
+class Instance(msgspec.Struct, frozen=True, kw_only=True):
+    """One running copy of a service, as the catalog knows it."""
+
+    id: str  # "payments-3f9c2a"
+    service: str
+    endpoints: tuple[str, ...]  # unix:/…, tcp://host:port, http://… ; in order of preference
+    state: State
+    session: str = ""  # the worker's lease that keeps it alive; "" for an outside instance
+    version: str = ""
+    contract: str = ""  # fingerprint of its contract; "" when it has none
+    release: str = ""
+    node: str = ""
+    worker: str = ""  # name of the worker that hosts it
+    pid: int = 0
+    weight: float = 1.0
+    zone: str = ""
+    tags: tuple[str, ...] = ()
+    metadata: dict[str, str] = {}
+    requires: tuple[Dependency, ...] = ()
+    waiting_for: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
+    public: bool = False
+    cause: Cause | None = None  # of its present state
+    revision: int = 0  # of its last change
+    since: float = 0.0  # wall-clock seconds of its present state
+
+    @property
+    def outside(self) -> bool:
+        """Whether it was registered by an outside program rather than by a worker of ours."""
+        return not self.session
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of the catalog: an instance as it is now, or that it is gone."""
+
+    revision: int
+    service: str
+    instance_id: str
+    instance: Instance | None  # None: gone
+    cause: Cause
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An error for people and programs alike, in the shape of RFC 9457."""
+
+    type: str  # "urn:homeport:error:overloaded"
+    title: str
+    status: int
+    detail: str = ""
+    code: str = ""
+    fields: dict[str, Any] | None = None
+    next: str = ""  # the next step to take: often a command
