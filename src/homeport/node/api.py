@@ -1,0 +1,58 @@
+"""The node process's own API: what the command line and the front ask of it.
+
+Served as ``homeport_node`` by the same RPC as user services, on the node's private socket.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from homeport.build.plan import Finding
+from homeport.model import Cause
+from homeport.registry.api import Done
+
+NODE_SERVICE = "homeport_node"
+
+
+class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    pid: int
+    state: str  # starting, running, draining, backing-off, stopped, failed
+    services: tuple[str, ...]
+    release: str
+    restarts: int = 0
+    started: float = 0.0  # wall-clock seconds
+    memory_bytes: int = 0
+    cpu_seconds: float = 0.0
+    retry_at: float = 0.0  # wall-clock seconds of the next start, while backing off
+    cause: Cause | None = None  # of its last end
+
+
+class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    version: str
+    pid: int
+    data: str  # the .homeport folder
+    target: str
+    root: str
+    release: str
+    layout: str
+    url: str  # of the front; "" while it starts
+    started: float
+    ready: bool  # every wanted instance is ready and the front answers
+    waiting: dict[str, str]  # service → why it is not ready
+    workers: tuple[WorkerStatus, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    reload_error: str = ""
+
+
+class NodeApi(Protocol):
+    """The methods served under the name ``homeport_node``."""
+
+    async def status(self) -> NodeStatus: ...
+    async def scale(self, service: str, replicas: int, actor: str) -> Done: ...
+    async def stop_service(self, service: str, actor: str) -> Done: ...
+    async def shutdown(self, actor: str) -> None: ...
+    async def kill(self, actor: str) -> None: ...
