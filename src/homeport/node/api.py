@@ -10,10 +10,29 @@ from typing import Protocol
 import msgspec
 
 from homeport.build.plan import Finding
+from homeport.config import Config
 from homeport.model import Cause
 from homeport.registry.api import Done
 
 NODE_SERVICE = "homeport_node"
+
+
+class NodeSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """What the node process is told: a JSON file (0600) whose path is its only argument.
+
+    Its exit codes are those of the command line; what stopped its start is told on its standard error.
+    """
+
+    target: str  # folder, file, module, module:Class or module:app
+    cwd: str  # absolute; relative targets and the application's own relative paths start here
+    data: str  # absolute path of the .homeport folder
+    config: Config = Config()
+    port_explicit: bool = False  # a taken port is an error, not a reason to try the next
+    reload: bool = False
+    debug: bool = False  # no deadlines, leases or lag checks in the workers
+    detach: bool = False  # in a session of its own, after the start without a terminal
+    lifeline: bool = False  # standard input is a pipe held by the command line; when it ends, so does the node
+    json_errors: bool = False  # problem objects on standard error instead of text
 
 
 class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ class HostedService(msgspec.Struct, frozen=True, kw_only=True):
     config: dict[str, Any] = {}  # [services.<name>.config], for the class's typed config
     concurrency: int = 1000  # calls an instance admits at once
     threads: int = 8  # of the pool that runs its @method defs
+    weight: float = 1.0  # of each instance, for the balancers
     timeouts: dict[str, float] = {}  # per method, from [services.<name>.methods.<method>]
 
 
