@@ -1,0 +1,59 @@
+"""Serves plain objects, such as the registry, under names of their own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from homeport.contracts.signature import ServiceSignature, signature_of
+from homeport.errors import UnknownMethod, UnknownService
+from homeport.rpc.frames import Bind
+from homeport.rpc.link import Endpoint
+from homeport.rpc.server import RpcServer, serve
+from homeport.rpc.serving import Admission, Binding, Edges
+
+API_CONCURRENCY = 100_000  # watches and command streams stay open
+
+
+class ApiHost:
+    """Dispatches to objects by service name; the Protocol class of each says what may be called."""
+
+    def __init__(self, apis: Mapping[str, tuple[object, type]]) -> None:
+        self._apis: dict[str, tuple[object, ServiceSignature, Admission]] = {
+            name: (target, signature_of(protocol, name), Admission(name, API_CONCURRENCY))
+            for name, (target, protocol) in apis.items()
+        }
+        self.edges = Edges()
+
+    def bind(self, request: Bind) -> Binding:
+        found = self._apis.get(request.service)
+        if found is None:
+            raise UnknownService(request.service, self._apis)
+        target, signature, admission = found
+        method = signature.methods.get(request.method)
+        if method is None:
+            raise UnknownMethod(request.service, request.method, signature.methods)
+        function: Any = getattr(target, request.method)
+        json = request.json
+        return Binding(
+            service=request.service,
+            method=request.method,
+            caller=request.caller,
+            function=function,
+            decode=(lambda body: method.decode_arguments(body, json=True)) if json else method.decode_arguments,
+            encode=(lambda value: method.encode_result(value, json=True)) if json else method.encode_result,
+            streams=method.streams,
+            admission=admission,
+            edge=self.edges.edge(request.caller, request.service, request.method),
+            own_errors=True,
+        )
+
+
+@asynccontextmanager
+async def serve_api(
+    endpoint: Endpoint, apis: Mapping[str, tuple[object, type]], *, name: str, token: str = ""
+) -> AsyncIterator[RpcServer]:
+    """Serve ``{service name: (object, Protocol class)}`` on ``endpoint`` for as long as the block runs."""
+    async with serve(endpoint, ApiHost(apis), name=name, token=token) as server:
+        yield server

@@ -1,0 +1,181 @@
+"""What travels with a call: its deadline, its trace, who called, and metadata."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from homeport.errors import DeadlineExceeded
+from homeport.rpc.sweep import NEVER, sweep_of
+
+log = logging.getLogger("homeport.rpc")
+
+DEFAULT_TIMEOUT = 30.0
+SWALLOWED_AFTER = 1.0  # seconds after its deadline that a call still runs before its stack is reported
+_EMPTY: Mapping[str, str] = {}
+
+
+class CallContext:
+    """The call that is being served, or the deadline a ``timeout`` block has set.
+
+    ``deadline`` is a moment on the event loop's clock (``None``: no limit); ``remaining()`` is what is left of it.
+    """
+
+    __slots__ = (
+        "_cancelling",
+        "_expired",
+        "_task",
+        "caller",
+        "deadline",
+        "metadata",
+        "method",
+        "priority",
+        "retry",
+        "service",
+        "span",
+        "trace",
+    )
+
+    def __init__(
+        self,
+        service: str = "",
+        method: str = "",
+        caller: str = "",
+        deadline: float | None = None,
+        trace: bytes = b"",
+        span: bytes = b"",
+        metadata: Mapping[str, str] = _EMPTY,
+        priority: int = 0,
+        retry: bool = False,
+    ) -> None:
+        self.service, self.method, self.caller = service, method, caller
+        self.deadline = deadline
+        self.trace, self.span = trace, span
+        self.metadata = metadata
+        self.priority, self.retry = priority, retry
+        self._task: asyncio.Task[Any] | None = None
+        self._expired = False
+        self._cancelling = 0
+
+    @property
+    def trace_id(self) -> str:
+        """32 hex digits, the same over all hops of one request."""
+        return self.trace.hex()
+
+    @property
+    def span_id(self) -> str:
+        return self.span.hex()
+
+    def remaining(self) -> float | None:
+        """Seconds until the deadline, never below zero; ``None`` without one."""
+        if self.deadline is None:
+            return None
+        return max(0.0, self.deadline - asyncio.get_running_loop().time())
+
+    def expire(self, now: float) -> float:
+        """Called by the sweep: cancel the work; look again a little later whether it obeyed."""
+        task = self._task
+        if task is None or task.done():
+            return NEVER
+        if not self._expired:
+            self._expired = True
+            self._cancelling = task.cancelling()
+            task.cancel()
+            return now + SWALLOWED_AFTER
+        log.warning(
+            "call.ignores_cancellation",
+            extra={"service": self.service, "method": self.method, "stack": _stack_of(task)},
+        )
+        return NEVER
+
+    def take_expiry(self) -> bool:
+        """Whether this deadline has cancelled the task; the request is taken back from it.
+
+        False also when somebody else wants the task cancelled as well: then the cancellation must go on.
+        """
+        if self._expired and self._task is not None:
+            self._expired = False
+            return self._task.uncancel() <= self._cancelling
+        return False
+
+
+def _stack_of(task: asyncio.Task[Any]) -> str:
+    return " <- ".join(f"{f.f_code.co_filename}:{f.f_lineno} {f.f_code.co_name}" for f in reversed(task.get_stack()))
+
+
+CURRENT: ContextVar[CallContext | None] = ContextVar("homeport_call", default=None)
+_random = random.Random()  # ids need to be distinct, not secret
+
+
+def new_trace() -> bytes:
+    return _random.getrandbits(128).to_bytes(16, "little")
+
+
+def new_span() -> bytes:
+    return _random.getrandbits(64).to_bytes(8, "little")
+
+
+def current() -> CallContext:
+    """The call being served here; outside of one, an empty context without a deadline."""
+    return CURRENT.get() or CallContext()
+
+
+def derived(parent: CallContext | None, *, deadline: float | None, metadata: Mapping[str, str] | None = None) -> CallContext:
+    """A context inside ``parent`` with an own deadline, never later than the parent's."""
+    if parent is None:
+        return CallContext(deadline=deadline, trace=new_trace(), metadata=metadata or _EMPTY)
+    if parent.deadline is not None and (deadline is None or parent.deadline < deadline):
+        deadline = parent.deadline
+    return CallContext(
+        parent.service,
+        parent.method,
+        parent.caller,
+        deadline,
+        parent.trace,
+        parent.span,
+        parent.metadata if metadata is None else {**parent.metadata, **metadata},
+        parent.priority,
+        parent.retry,
+    )
+
+
+@contextmanager
+def timeout(seconds: float) -> Iterator[CallContext]:
+    """Everything inside must end within ``seconds``; the deadline travels with every call made inside.
+
+    Raises:
+        DeadlineExceeded: the block did not end in time.
+    """
+    loop = asyncio.get_running_loop()
+    context = derived(CURRENT.get(), deadline=loop.time() + seconds)
+    context._task = asyncio.current_task()
+    sweep = sweep_of(loop)
+    token = CURRENT.set(context)
+    assert context.deadline is not None
+    sweep.add(context, context.deadline)
+    try:
+        yield context
+    except asyncio.CancelledError:
+        if context.take_expiry():
+            raise DeadlineExceeded(f"the block did not end within {seconds:g} s") from None
+        raise
+    finally:
+        context.take_expiry()  # the block may have swallowed the cancellation
+        sweep.entries.pop(context, None)
+        CURRENT.reset(token)
+
+
+@contextmanager
+def metadata(**values: str) -> Iterator[None]:
+    """Calls made inside carry these strings along, over every hop."""
+    parent = CURRENT.get()
+    token = CURRENT.set(derived(parent, deadline=None, metadata=values))
+    try:
+        yield
+    finally:
+        CURRENT.reset(token)

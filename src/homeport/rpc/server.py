@@ -1,0 +1,392 @@
+"""The serving end: accepts connections, runs calls under their deadlines, answers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import logging
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import msgspec
+
+from homeport.errors import (
+    BadResult,
+    DeadlineExceeded,
+    HomeportError,
+    NotAllowed,
+    ProtocolError,
+    StreamDraining,
+)
+from homeport.rpc.context import CURRENT, CallContext
+from homeport.rpc.frames import (
+    BIND,
+    CALL,
+    CANCEL,
+    CREDIT,
+    END,
+    ERROR,
+    GOAWAY,
+    HAS_CONTEXT,
+    HAS_METADATA,
+    INITIAL_CREDIT,
+    IS_RETRY,
+    ITEM,
+    NO_DEADLINE,
+    PRIORITY_MASK,
+    PRIORITY_SHIFT,
+    REPLY,
+    Bind,
+    GoAway,
+    Hello,
+    frame,
+    pack_header,
+    split_context,
+    split_metadata,
+)
+from homeport.rpc.link import SERVER_ONLY, Endpoint, Link, split_tcp
+from homeport.rpc.serving import Binding, Dispatcher, failure_of
+from homeport.rpc.status import CANCELLED, encode_error
+from homeport.rpc.sweep import sweep_of
+from homeport.rpc.timing import StepTimer
+
+log = logging.getLogger("homeport.rpc")
+
+SAMPLE_EVERY = 64  # one call in so many has its steps timed
+_NO_METADATA: dict[str, str] = {}
+_decode_bind = msgspec.msgpack.Decoder(Bind).decode
+
+if sys.version_info >= (3, 12):
+
+    def start_task(loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return asyncio.Task(coro, loop=loop, eager_start=True)
+
+else:
+
+    def start_task(loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return loop.create_task(coro)
+
+
+class _Running:
+    """A call in progress.
+
+    Its task is cancelled only once it has begun: a task that is cancelled before its first step never runs at all, not
+    even the lines that clean up after it.
+    """
+
+    __slots__ = ("begun", "cancelled", "credit", "more_credit", "task")
+
+    def __init__(self) -> None:
+        self.task: asyncio.Task[None] | None = None
+        self.begun = False
+        self.cancelled = False
+        self.credit = INITIAL_CREDIT
+        self.more_credit: asyncio.Event | None = None
+
+    def cancel(self) -> None:
+        """The caller has gone or does not want the answer any more."""
+        self.cancelled = True
+        if self.begun and self.task is not None:
+            self.task.cancel()
+
+    def begin(self, context: CallContext) -> None:
+        self.begun = True
+        context._task = self.task
+        if self.cancelled:
+            raise asyncio.CancelledError
+
+
+class ServerLink(Link):
+    """The serving end of one connection."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, server: RpcServer) -> None:
+        super().__init__(loop, server.hello, SERVER_ONLY)
+        self._server = server
+        self._sweep = sweep_of(loop)
+        self._bindings: dict[int, Binding | HomeportError] = {}
+        self._running: dict[int, _Running] = {}
+        self._last_call = 0
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._running)
+
+    def on_greeted(self) -> None:
+        token = self._server.token
+        if token and not hmac.compare_digest(token.encode(), self.peer.token.encode()):
+            raise ProtocolError(f"the token of {self.peer.name or 'the peer'} is missing or wrong")
+        self._server.links.add(self)
+
+    def on_lost(self, error: HomeportError | None) -> None:
+        self._server.links.discard(self)
+        for running in list(self._running.values()):
+            running.cancel()
+
+    def on_frame(self, kind: int, call_id: int, code: int, flags: int, body: memoryview) -> None:
+        if kind == CALL:
+            self._on_call(call_id, code, flags, body)
+        elif kind == CANCEL:
+            running = self._running.get(call_id)
+            if running is not None:
+                running.cancel()
+        elif kind == CREDIT:
+            running = self._running.get(call_id)
+            if running is not None:
+                running.credit += code
+                if running.more_credit is not None:
+                    running.more_credit.set()
+        else:
+            self._on_bind(code, body)
+
+    def _on_bind(self, number: int, body: memoryview) -> None:
+        try:
+            request = _decode_bind(body)
+        except msgspec.MsgspecError as broken:
+            raise ProtocolError(f"a bind frame cannot be read: {broken}") from broken
+        try:
+            self._bindings[number] = self._server.dispatcher.bind(request)
+        except HomeportError as error:
+            self._bindings[number] = error
+
+    def _on_call(self, call_id: int, number: int, flags: int, body: memoryview) -> None:
+        binding = self._bindings.get(number)
+        if binding is None:
+            raise ProtocolError(f"a call of method number {number}, which was never bound")
+        if call_id in self._running:
+            raise ProtocolError(f"call id {call_id} is in use")
+        remaining, trace, span = NO_DEADLINE, b"", b""
+        metadata = _NO_METADATA
+        if flags & HAS_CONTEXT:
+            remaining, trace, span, body = split_context(body)
+        if flags & HAS_METADATA:
+            metadata, body = split_metadata(body)
+        if isinstance(binding, HomeportError):
+            self._send_error(call_id, binding)
+            return
+        admission = binding.admission
+        if not admission.admits():
+            self._send_error(call_id, admission.refusal())
+            return
+        if not remaining:
+            self._send_error(call_id, DeadlineExceeded(f"{binding.service}.{binding.method}: no time was left to start"))
+            return
+        started = perf_counter()
+        try:
+            args, kwargs = binding.decode(body)
+        except HomeportError as error:
+            binding.edge.errors += 1
+            self._send_error(call_id, error)
+            return
+        self._last_call = call_id
+        edge = binding.edge
+        edge.calls += 1
+        edge.bytes_in += len(body)
+        admission.in_flight += 1
+        context = CallContext(
+            binding.service,
+            binding.method,
+            binding.caller,
+            None,
+            trace,
+            span,
+            metadata,
+            (flags & PRIORITY_MASK) >> PRIORITY_SHIFT,
+            bool(flags & IS_RETRY),
+        )
+        running = self._running[call_id] = _Running()
+        if remaining != NO_DEADLINE:
+            context.deadline = deadline = self.loop.time() + remaining / 1000
+            self._sweep.add(context, deadline)
+        run = self._run_stream if binding.streams else self._run
+        task = start_task(self.loop, run(call_id, binding, args, kwargs, context, running, started))
+        if not task.done():
+            running.task = context._task = task
+
+    async def _run(
+        self,
+        call_id: int,
+        binding: Binding,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        context: CallContext,
+        running: _Running,
+        started: float,
+    ) -> None:
+        CURRENT.set(context)
+        edge = binding.edge
+        try:
+            running.begin(context)
+            if edge.calls % SAMPLE_EVERY == 1:
+                timer = StepTimer(binding.function(*args, **kwargs))
+                result = await timer
+                encoding = perf_counter()
+                body = binding.encode(result)
+                edge.cpu_seconds += timer.seconds + perf_counter() - encoding
+                edge.cpu_samples += 1
+            else:
+                body = binding.encode(await binding.function(*args, **kwargs))
+            if not context._expired:
+                edge.bytes_out += len(body)
+                self.send(pack_header(len(body), call_id, 0, REPLY, 0) + body)
+            else:  # the handler swallowed the cancellation; its caller has long been told
+                self._send_error(call_id, _too_late(binding))
+        except BaseException as error:
+            edge.errors += 1
+            self._answer_failure(call_id, binding, context, running, error)
+        finally:
+            edge.seconds += perf_counter() - started
+            self._sweep.entries.pop(context, None)
+            self._running.pop(call_id, None)
+            binding.admission.leave()
+
+    async def _run_stream(
+        self,
+        call_id: int,
+        binding: Binding,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        context: CallContext,
+        running: _Running,
+        started: float,
+    ) -> None:
+        CURRENT.set(context)
+        edge = binding.edge
+        try:
+            running.begin(context)
+            items: Any = binding.function(*args, **kwargs)
+            async with contextlib.aclosing(items):
+                async for item in items:
+                    body = binding.encode(item)
+                    while running.credit <= 0:
+                        running.more_credit = running.more_credit or asyncio.Event()
+                        running.more_credit.clear()
+                        await running.more_credit.wait()
+                    if not self.writable.is_set():
+                        await self.writable.wait()
+                    running.credit -= 1
+                    edge.bytes_out += len(body)
+                    self.send(pack_header(len(body), call_id, 0, ITEM, 0) + body)
+            self.send(frame(END, call_id))
+        except BaseException as error:
+            edge.errors += 1
+            self._answer_failure(call_id, binding, context, running, error)
+        finally:
+            edge.seconds += perf_counter() - started
+            self._sweep.entries.pop(context, None)
+            self._running.pop(call_id, None)
+            binding.admission.leave()
+
+    def _answer_failure(
+        self, call_id: int, binding: Binding, context: CallContext, running: _Running, error: BaseException
+    ) -> None:
+        if isinstance(error, asyncio.CancelledError):
+            if context.take_expiry():
+                self._send_error(call_id, _too_late(binding))
+            elif not running.cancelled:
+                reason = encode_error(StreamDraining("the worker is stopping"))[1] if binding.streams else b""
+                status = encode_error(StreamDraining(""))[0] if binding.streams else CANCELLED
+                self.send(frame(ERROR, call_id, status, reason))
+            return  # the task ends here: nobody awaits it
+        if isinstance(error, BadResult):
+            self._send_error(call_id, error)
+        elif isinstance(error, Exception):
+            self._send_error(
+                call_id, failure_of(error, context, binding.service, binding.method, own=binding.own_errors)
+            )
+        else:  # SystemExit and KeyboardInterrupt are the process's
+            raise error
+
+    def _send_error(self, call_id: int, error: HomeportError) -> None:
+        status, body = encode_error(error)
+        self.send(frame(ERROR, call_id, status, body))
+
+    def go_away(self, reason: str) -> None:
+        """Tell the caller to send no more; it closes the connection when its calls are answered."""
+        notice = GoAway(last_call=self._last_call, reason=reason)
+        self.send(frame(GOAWAY, body=msgspec.msgpack.encode(notice)))
+
+
+def _too_late(binding: Binding) -> DeadlineExceeded:
+    return DeadlineExceeded(f"{binding.service}.{binding.method} did not answer before its deadline")
+
+
+class RpcServer:
+    """Listens on endpoints and serves what its dispatcher finds."""
+
+    def __init__(self, dispatcher: Dispatcher, *, name: str, version: str = "", token: str = "") -> None:
+        self.dispatcher = dispatcher
+        self.hello = Hello(name=name, version=version, token="")
+        self.token = token
+        self.links: set[ServerLink] = set()
+        self._servers: list[asyncio.AbstractServer] = []
+        self._paths: list[tuple[Path, int]] = []
+
+    async def listen(self, endpoint: Endpoint) -> None:
+        """Serve on ``unix:/path`` (0600) or ``tcp://host:port``.
+
+        Raises:
+            OSError: the address is in use or may not be taken.
+            NotAllowed: TCP beyond loopback without a token.
+        """
+        loop = asyncio.get_running_loop()
+        if endpoint.startswith("unix:"):
+            path = Path(endpoint.removeprefix("unix:"))
+            listening = _private_socket(path)
+            self._paths.append((path, path.stat().st_ino))
+            self._servers.append(await loop.create_unix_server(lambda: ServerLink(loop, self), sock=listening))
+            return
+        host, port = split_tcp(endpoint)
+        if host not in ("127.0.0.1", "::1", "localhost") and not self.token:
+            raise NotAllowed(f"refusing to listen on {endpoint} without a token; set [node] token, or bind to 127.0.0.1")
+        self._servers.append(await loop.create_server(lambda: ServerLink(loop, self), host, port))
+
+    def go_away(self, reason: str) -> None:
+        for link in list(self.links):
+            link.go_away(reason)
+
+    async def close(self) -> None:
+        for server in self._servers:
+            server.close()
+        for link in list(self.links):
+            link.flush()
+            link.close()
+        for path, inode in self._paths:
+            # A successor may have put its own socket at the same path.
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_ino == inode:
+                    path.unlink()
+
+
+def _private_socket(path: Path) -> socket.socket:
+    """A listening-to-be Unix socket that only its owner can reach from the first moment on."""
+    path.unlink(missing_ok=True)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | getattr(socket, "SOCK_CLOEXEC", 0))
+    mask = os.umask(0o177)
+    try:
+        listening.bind(str(path))
+    except OSError:
+        listening.close()
+        raise
+    finally:
+        os.umask(mask)
+    return listening
+
+
+@asynccontextmanager
+async def serve(endpoint: Endpoint, dispatcher: Dispatcher, *, name: str, token: str = "") -> AsyncIterator[RpcServer]:
+    """Serve for as long as the block runs."""
+    from homeport import __version__
+
+    server = RpcServer(dispatcher, name=name, version=__version__, token=token)
+    await server.listen(endpoint)
+    try:
+        yield server
+    finally:
+        await server.close()
