@@ -39,6 +39,10 @@ class BadArguments(UsageError):
     """The arguments of a call do not fit the method; it was not run."""
 
 
+class BadResult(UsageError):
+    """The method returned what its contract does not allow."""
+
+
 class UnknownMethod(UsageError):
     """The service has no such method."""
 
