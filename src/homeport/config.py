@@ -240,7 +240,7 @@ def _read_text(text: str, type_: Any) -> Any:
 
 
 def _is_duration(type_: Any) -> bool:
-    return type_ == Duration or type_ == Duration | None
+    return bool(type_ == Duration or type_ == Duration | None)
 
 
 def _value_type(mapping: Any) -> Any:
