@@ -1,8 +1,12 @@
-"""What the front process is told when it starts."""
+"""What the front process is told when it starts, and the shapes that only it answers with."""
 
 from __future__ import annotations
 
 import msgspec
+
+from homeport.contracts.api import Contract
+from homeport.model import Completeness, Instance
+from homeport.registry.api import ServiceSummary
 
 
 class FrontSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,3 +29,28 @@ class FrontSpec(msgspec.Struct, frozen=True, kw_only=True):
     drain_timeout: float = 10.0  # seconds that requests in flight get when it stops
     lease: float = 3.0
     ready_file: str = ""  # written with the URL once it serves
+
+
+class InstanceList(msgspec.Struct, frozen=True, kw_only=True):
+    """Instances at one revision, and whether they may be taken for all there are."""
+
+    revision: int
+    completeness: Completeness
+    instances: tuple[Instance, ...]
+
+
+class ServiceDetail(msgspec.Struct, frozen=True, kw_only=True):
+    """One service with everything that is known of it."""
+
+    service: ServiceSummary
+    instances: tuple[Instance, ...]
+    contract: Contract | None = None
+
+
+class Readiness(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the front can be relied on: its registry answers, and knows all."""
+
+    ready: bool
+    problems: tuple[str, ...] = ()
+    waiting: dict[str, str] = {}  # services that are not ready, and why; they do not make the front unready
+    revision: int = 0

@@ -1,0 +1,40 @@
+"""What the front needs of the client it is given."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Protocol
+
+from homeport.registry.api import RegistryApi
+
+
+class FrontClient(Protocol):
+    """The part of ``homeport.connect.Client`` that the front uses; a fake satisfies it without inheriting.
+
+    Deadline, trace and metadata of a call are those of ``homeport.rpc.context``, as everywhere.
+    """
+
+    @property
+    def registry(self) -> RegistryApi: ...
+
+    async def call_json(
+        self,
+        service: str,
+        method: str,
+        body: bytes,
+        *,
+        timeout: float | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """The result as JSON; ``body`` is passed through as the JSON that it is."""
+
+    def stream_json(
+        self,
+        service: str,
+        method: str,
+        body: bytes,
+        *,
+        timeout: float | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> AsyncIterator[bytes]:
+        """One JSON text per item; closing the iterator cancels the method."""
