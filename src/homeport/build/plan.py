@@ -24,7 +24,9 @@ class PlannedDependency(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float | None = None
     declared: bool = False  # by an annotation or dependency(); False: found by its use
     parameter: bool = False  # of __init__
-    location: Location | None = None  # the target's class, where the application has it: lets results decode to its types
+    location: Location | None = (
+        None  # the target's class, where the application has it: lets results decode to its types
+    )
     line: int = 0
 
 

@@ -1,0 +1,245 @@
+"""Which other services a class calls: from what its lineage says to its dependencies, or what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
+
+import msgspec
+
+from homeport.authoring.method import checked_timeout
+from homeport.authoring.naming import is_valid_name
+from homeport.build.classes import ClassFacts, Field, FunctionFacts, Use
+from homeport.build.expressions import Mark, TypeName
+from homeport.build.plan import Finding, Location, PlannedDependency
+from homeport.errors import DefinitionError
+
+RESERVED = ("events", "config", "log")
+HOOKS = ("startup", "shutdown", "health")
+
+
+class Target(msgspec.Struct, frozen=True):
+    """The service that a type stands for."""
+
+    service: str
+    location: Location | None
+
+
+class Scope(Protocol):
+    """What names mean in the module where a class stands."""
+
+    @property
+    def path(self) -> str:
+        """The file, as findings name it."""
+
+    def service(self, name: str) -> Target | None:
+        """The service that this dotted name, used as a type, stands for."""
+
+    def means(self, name: str, public: str) -> bool:
+        """Whether this dotted name is Homeport's ``public``."""
+
+    def is_any(self, name: str) -> bool:
+        """Whether this dotted name is ``typing.Any``."""
+
+
+class Member(msgspec.Struct, frozen=True):
+    """A class of a lineage, in the scope of its module."""
+
+    scope: Scope
+    cls: ClassFacts
+
+
+class Site(msgspec.Struct, frozen=True):
+    """Where a dependency was found, which may be in a base class."""
+
+    path: str
+    line: int
+    column: int
+
+
+class Analysis(msgspec.Struct, frozen=True):
+    dependencies: tuple[PlannedDependency, ...]
+    sites: dict[str, Site]  # by attribute
+    findings: tuple[Finding, ...]
+
+
+def serves_methods(lineage: Sequence[Member]) -> bool:
+    """Whether the class has anything to call: the rule of ``contracts.served``, read from the source."""
+    seen: set[str] = set(HOOKS)
+    for member in lineage:
+        for function in member.cls.body.functions:
+            if function.name in seen or function.name.startswith("_"):
+                continue
+            if function.kind == "method" and _is_served(member.scope, function):
+                return True
+        seen |= member.cls.body.bound
+    return False
+
+
+def _is_served(scope: Scope, function: FunctionFacts) -> bool:
+    return function.is_async or any(scope.means(mark.name, "method") for mark in function.marks)
+
+
+def analyze(service: str, lineage: Sequence[Member], *, foreign: bool = False) -> Analysis:
+    """The dependencies of a class, given with its bases, nearest first.
+
+    ``foreign`` says that it also has bases whose source is unknown: then nothing is reported that they could explain.
+    """
+    reading = _Reading(service, lineage, foreign)
+    reading.read_parameters()
+    reading.read_fields()
+    reading.read_uses()
+    return Analysis(tuple(reading.found.values()), reading.sites, tuple(reading.findings))
+
+
+class _Reading:
+    """Collects dependencies by attribute; what is declared comes first and is not overridden by use."""
+
+    def __init__(self, service: str, lineage: Sequence[Member], foreign: bool) -> None:
+        self._service, self._lineage, self._foreign = service, lineage, foreign
+        self._functions = tuple(_effective_functions(lineage))
+        self._assigned = frozenset().union(*(f.assigned for member in lineage for f in member.cls.body.functions))
+        self._bound = frozenset().union(*(member.cls.body.bound for member in lineage))
+        self._declared: set[str] = set(RESERVED)  # attributes of which use tells nothing
+        self.found: dict[str, PlannedDependency] = {}
+        self.sites: dict[str, Site] = {}
+        self.findings: list[Finding] = []
+
+    def read_parameters(self) -> None:
+        """``__init__(self, pay: Payments)``."""
+        for member, function in self._init_functions():
+            for field in function.parameters:
+                if not self._declare(member, field, parameter=True) and not field.value and field.name not in RESERVED:
+                    self._report(
+                        member,
+                        field,
+                        f"__init__ parameter {field.name!r} is neither a service nor has a default, so there is "
+                        f"nothing to pass; give it a default, or annotate it with the class of a service",
+                    )
+
+    def read_fields(self) -> None:
+        """``pay: Payments`` and ``pay = dependency(...)`` in the class body."""
+        built = frozenset(name for _, function in self._init_functions() for name in function.assigned)
+        for member in self._lineage:
+            for field in member.cls.body.fields:
+                if field.name in self._declared or (field.type is not None and field.type.class_variable):
+                    continue
+                if field.name in built:  # the author's own __init__ provides it
+                    self._declared.add(field.name)
+                elif not self._declare(member, field, parameter=_is_dataclass(member.cls)):
+                    self._consider_other_type(member, field)
+
+    def read_uses(self) -> None:
+        """``self.payments.process(...)`` where nothing else says what ``payments`` is."""
+        hidden = self._declared | self._assigned | self._bound
+        for member, function in self._functions:
+            for use in function.uses:
+                name = use.attribute
+                if name in hidden or name in self.found or not is_valid_name(name):
+                    continue
+                self._add(member, use, PlannedDependency(attribute=name, service=name, line=use.line))
+
+    def _init_functions(self) -> Iterator[tuple[Member, FunctionFacts]]:
+        for member in self._lineage:
+            if "__init__" in member.cls.body.bound:
+                for function in member.cls.body.functions_named("__init__")[-1:]:
+                    yield member, function
+                return
+
+    def _declare(self, member: Member, field: Field, *, parameter: bool = False) -> bool:
+        """Add what the field declares; False when it declares no dependency."""
+        target = member.scope.service(field.type.name) if field.type is not None and field.type.name else None
+        mark = field.mark if field.mark is not None and member.scope.means(field.mark.name, "dependency") else None
+        if mark is None and (target is None or field.value in ("mark", "other")):
+            return False
+        self._declared.add(field.name)
+        service, optional, timeout = self._options(member, mark) if mark is not None else ("", False, None)
+        if target is not None and service in ("", target.service):
+            service, location = target.service, target.location
+        else:
+            service, location = service or field.name, None
+        allows_none = (field.type is not None and field.type.optional) or field.value == "none"
+        planned = PlannedDependency(
+            attribute=field.name,
+            service=service,
+            optional=optional or (mark is None and allows_none),
+            timeout=timeout,
+            declared=True,
+            parameter=parameter,
+            location=location,
+            line=field.line,
+        )
+        self._add(member, field, planned)
+        return True
+
+    def _options(self, member: Member, mark: Mark) -> tuple[str, bool, float | None]:
+        options = dict(mark.options)
+        if mark.positional:
+            options.setdefault("service", mark.positional[0])
+        problem = ""
+        timeout: float | None = None
+        service, optional = options.pop("service", None) or "", options.pop("optional", False)
+        try:
+            timeout = checked_timeout(options.pop("timeout", None), origin="dependency")  # type: ignore[arg-type]
+        except DefinitionError as error:
+            problem = str(error)
+        if mark.computed:
+            problem = f"dependency({mark.computed[0]}=…) is computed, but the scan reads only literals; write the value"
+        elif options:
+            problem = f"dependency() has no option {next(iter(options))!r}; it has service, optional, timeout"
+        elif service != "" and not is_valid_name(service):
+            problem = f"dependency({service!r}) is no service name; write lower-case letters, digits and underscores"
+        if problem:
+            self._report(member, mark, problem)
+        return str(service), bool(optional), timeout
+
+    def _consider_other_type(self, member: Member, field: Field) -> None:
+        """An annotation that names no service hides the attribute, unless it says nothing at all."""
+        if field.type is None or field.value or _says_nothing(member.scope, field.type):
+            return
+        self._declared.add(field.name)
+        used = any(use.attribute == field.name for _, function in self._functions for use in function.uses)
+        if used and not self._foreign and field.name not in self._assigned | self._bound:
+            self._report(
+                member,
+                field,
+                f"{field.name!r} is used but assigned nowhere, and its type {field.type.name or '(no single class)'} "
+                f"is no service of this application; if it is a service from elsewhere, write "
+                f"`{field.name}: {field.type.name or '…'} = dependency()`",
+                severity="warning",
+            )
+
+    def _add(self, member: Member, at: Field | Use, planned: PlannedDependency) -> None:
+        if planned.service == self._service:
+            self._report(
+                member,
+                at,
+                f"service {self._service!r} depends on itself through self.{planned.attribute}; call its own methods "
+                f"on self, or rename the attribute if another service is meant",
+            )
+        else:
+            self.found[planned.attribute] = planned
+            self.sites[planned.attribute] = Site(member.scope.path, at.line, at.column)
+
+    def _report(self, member: Member, at: Field | Use | Mark, message: str, severity: str = "error") -> None:
+        found = Finding(severity=severity, path=member.scope.path, line=at.line, column=at.column, message=message)
+        self.findings.append(found)
+
+
+def _is_dataclass(cls: ClassFacts) -> bool:
+    """Then its fields are parameters of the ``__init__`` that it is given."""
+    return any(mark.name.rpartition(".")[2] == "dataclass" for mark in cls.marks)
+
+
+def _says_nothing(scope: Scope, type_name: TypeName) -> bool:
+    return bool(type_name.name) and scope.is_any(type_name.name)
+
+
+def _effective_functions(lineage: Iterable[Member]) -> Iterator[tuple[Member, FunctionFacts]]:
+    """The functions that can run: an overridden one only when the override calls ``super()``."""
+    overridden: set[str] = set()
+    for member in lineage:
+        functions = member.cls.body.functions
+        yield from ((member, function) for function in functions if function.name not in overridden)
+        final = {function.name for function in functions if not function.calls_super}
+        overridden |= final
