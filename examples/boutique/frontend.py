@@ -62,7 +62,7 @@ class FrontendService:
             ad=ad,
         )
 
-    @method(idempotent=True, route_by="user_id", raises=[ProductNotFound, UnsupportedCurrency])
+    @method(idempotent=True, route_by="user_id", raises=(ProductNotFound, UnsupportedCurrency))
     async def product(self, product_id: str, user_id: str, currency: str | None = None) -> ProductPage:
         product = await self.catalog.product(product_id)
         available, cart, ad, others = await asyncio.gather(

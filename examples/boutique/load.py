@@ -13,7 +13,7 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,9 +33,9 @@ class Tally:
     """What happened so far, by kind of request."""
 
     seconds: dict[str, list[float]] = field(default_factory=lambda: {kind: [] for kind in MIX})
-    failures: Counter[str] = field(default_factory=Counter)  # by kind
-    business: Counter[str] = field(default_factory=Counter)  # by error code
-    reasons: Counter[str] = field(default_factory=Counter)  # of failures: "503 no_endpoint", "ConnectError"
+    failures: Counter[str] = field(default_factory=Counter[str])  # by kind
+    business: Counter[str] = field(default_factory=Counter[str])  # by error code
+    reasons: Counter[str] = field(default_factory=Counter[str])  # of failures: "503 no_endpoint", "ConnectError"
 
     @property
     def requests(self) -> int:
@@ -153,7 +153,7 @@ def _code_of(response: httpx.Response) -> str:
 
 
 @asynccontextmanager
-async def progress(tally: Tally, users: int, seconds: float, shown: bool) -> AsyncIterator[None]:
+async def progress(tally: Tally, users: int, seconds: float, shown: bool) -> AsyncGenerator[None, None]:
     """A line on stderr that keeps count while the block runs."""
 
     async def show() -> None:
