@@ -9,7 +9,7 @@ import msgspec
 
 from homeport.authoring.method import checked_timeout
 from homeport.authoring.naming import is_valid_name
-from homeport.build.classes import ClassFacts, Field, FunctionFacts, Use
+from homeport.build.classes import ClassLike, Field, FunctionFacts, Use
 from homeport.build.expressions import Mark, TypeName
 from homeport.build.plan import Finding, Location, PlannedDependency
 from homeport.errors import DefinitionError
@@ -46,7 +46,7 @@ class Member(msgspec.Struct, frozen=True):
     """A class of a lineage, in the scope of its module."""
 
     scope: Scope
-    cls: ClassFacts
+    cls: ClassLike
 
 
 class Site(msgspec.Struct, frozen=True):
@@ -126,7 +126,7 @@ class _Reading:
                     continue
                 if field.name in built:  # the author's own __init__ provides it
                     self._declared.add(field.name)
-                elif not self._declare(member, field, parameter=_is_dataclass(member.cls)):
+                elif not self._declare(member, field, parameter=member.cls.is_dataclass):
                     self._consider_other_type(member, field)
 
     def read_uses(self) -> None:
@@ -224,11 +224,6 @@ class _Reading:
     def _report(self, member: Member, at: Field | Use | Mark, message: str, severity: str = "error") -> None:
         found = Finding(severity=severity, path=member.scope.path, line=at.line, column=at.column, message=message)
         self.findings.append(found)
-
-
-def _is_dataclass(cls: ClassFacts) -> bool:
-    """Then its fields are parameters of the ``__init__`` that it is given."""
-    return any(mark.name.rpartition(".")[2] == "dataclass" for mark in cls.marks)
 
 
 def _says_nothing(scope: Scope, type_name: TypeName) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from functools import cached_property
+from typing import Protocol
 
 import msgspec
 
@@ -55,15 +56,30 @@ class ClassBody(msgspec.Struct, frozen=True, kw_only=True):
         return [function for function in self.functions if function.name == name]
 
 
+class ClassLike(Protocol):
+    """What the analyzer reads of a class, be it from source or from the class itself."""
+
+    @property
+    def body(self) -> ClassBody: ...
+
+    @property
+    def is_dataclass(self) -> bool:
+        """Then its fields are parameters of the ``__init__`` that it is given."""
+
+
 class ClassFacts:
     """One class statement; the body is read when asked for, since most classes are no services."""
 
     def __init__(self, node: ast.ClassDef, qualname: str) -> None:
         self._node = node
         self.name, self.qualname = node.name, qualname
-        self.line, self.column = node.lineno, node.col_offset + 1
+        self.line, self.column, self.last_line = node.lineno, node.col_offset + 1, node.end_lineno or node.lineno
         self.marks = tuple(read_mark(decorator) for decorator in node.decorator_list)
         self.bases = tuple(_base(base) for base in node.bases)
+
+    @property
+    def is_dataclass(self) -> bool:
+        return any(mark.name.rpartition(".")[2] == "dataclass" for mark in self.marks)
 
     @cached_property
     def body(self) -> ClassBody:

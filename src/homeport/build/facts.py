@@ -51,7 +51,8 @@ class ModuleFacts:
         self.names: dict[str, Binding] = {}
         self.stars: list[str] = []  # modules whose public names it takes over
         self.imports: dict[str, None] = {}  # every module it may reach, in order; functions included
-        self.classes: dict[str, ClassFacts] = {}  # by qualname
+        self.classes: dict[str, ClassFacts] = {}  # by qualname; only those that can be imported
+        self.local_classes: list[ClassFacts] = []  # those inside functions
         self.marked_functions: list[MarkedFunction] = []
 
     def absolute(self, level: int, module: str | None) -> str:
@@ -74,7 +75,8 @@ def read_module(source: str | bytes, *, module: str, path: str, is_package: bool
     facts = ModuleFacts(module, path, is_package=is_package)
     for statement in simple_statements(tree.body):
         _bind(facts, statement)
-    _read_classes(facts, tree.body, "")
+    for cls in _class_statements(tree.body, ""):
+        _bind_class(facts, cls)
     for statement in _import_statements(tree.body):
         _note_imports(facts, statement)
     return facts
@@ -106,7 +108,7 @@ def _bind(facts: ModuleFacts, statement: ast.stmt) -> None:
                 else:
                     facts.names[alias.asname or alias.name] = Imported(module, alias.name)
         case ast.ClassDef():
-            pass  # _read_classes binds it
+            pass  # _bind_class does it
         case ast.FunctionDef() | ast.AsyncFunctionDef():
             kind = "async function" if isinstance(statement, ast.AsyncFunctionDef) else "function"
             facts.names[statement.name] = Defined(kind)
@@ -120,14 +122,23 @@ def _bind(facts: ModuleFacts, statement: ast.stmt) -> None:
                 facts.names.setdefault(name, Alias(value) if value else Defined("value"))
 
 
-def _read_classes(facts: ModuleFacts, body: list[ast.stmt], prefix: str) -> None:
+def _class_statements(body: list[ast.stmt], prefix: str) -> Iterator[ClassFacts]:
     for statement in simple_statements(body):
         if isinstance(statement, ast.ClassDef):
             cls = ClassFacts(statement, prefix + statement.name)
-            facts.classes[cls.qualname] = cls
-            if not prefix:
-                facts.names[cls.name] = cls
-            _read_classes(facts, statement.body, f"{cls.qualname}.")
+            yield cls
+            yield from _class_statements(statement.body, f"{cls.qualname}.")
+        elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from _class_statements(statement.body, f"{prefix}{statement.name}.<locals>.")
+
+
+def _bind_class(facts: ModuleFacts, cls: ClassFacts) -> None:
+    if "<locals>" in cls.qualname:
+        facts.local_classes.append(cls)
+        return
+    facts.classes[cls.qualname] = cls
+    if cls.qualname == cls.name:
+        facts.names[cls.name] = cls
 
 
 def _import_statements(body: list[ast.stmt]) -> Iterator[ast.Import | ast.ImportFrom]:

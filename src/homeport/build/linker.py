@@ -40,7 +40,14 @@ _OWN_NAMES = {
     "homeport.authoring.dependency.dependency": "homeport.dependency",
 }
 _STAR_NAMES = ("service", "method", "dependency")
-_TRANSPARENT_BASES = ("object", "abc.ABC", "typing.Generic", "typing.Protocol", "typing_extensions.Protocol")
+TRANSPARENT_BASES = (
+    "object",
+    "builtins.object",
+    "abc.ABC",
+    "typing.Generic",
+    "typing.Protocol",
+    "typing_extensions.Protocol",
+)
 
 
 class Lineage(msgspec.Struct, frozen=True):
@@ -172,7 +179,7 @@ class Linker:
                 foreign |= self._collect(symbol, order, above | {key})
             else:
                 name = symbol.name if isinstance(symbol, Outside) else base
-                foreign |= name not in _TRANSPARENT_BASES
+                foreign |= name not in TRANSPARENT_BASES
         return foreign
 
 

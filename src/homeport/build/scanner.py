@@ -52,16 +52,7 @@ class StaticScope:
 
     def service(self, name: str) -> Target | None:
         symbol = self._linker.resolve(self._module, name)
-        if not isinstance(symbol, LinkedClass):
-            return None
-        mark = service_mark(self._linker, symbol)
-        if mark is None:
-            return None
-        try:
-            options = declared_options(symbol.cls, mark)
-        except DefinitionError:
-            return None  # reported where the class stands
-        return Target(options.name, location_of(symbol.module, symbol.cls))
+        return static_target(self._linker, symbol) if isinstance(symbol, LinkedClass) else None
 
     def means(self, name: str, public: str) -> bool:
         return self._linker.resolve(self._module, name) == Outside(f"homeport.{public}")
@@ -74,6 +65,18 @@ def service_mark(linker: Linker, linked: LinkedClass) -> Mark | None:
     """The ``@service`` of a class, if it has one."""
     scope = StaticScope(linker, linked.module)
     return next((mark for mark in linked.cls.marks if scope.means(mark.name, "service")), None)
+
+
+def static_target(linker: Linker, linked: LinkedClass) -> Target | None:
+    """The service that a class stands for, by its source; None when it is no service."""
+    mark = service_mark(linker, linked)
+    if mark is None:
+        return None
+    try:
+        options = declared_options(linked.cls, mark)
+    except DefinitionError:
+        return None  # reported where the class stands
+    return Target(options.name, location_of(linked.module, linked.cls))
 
 
 def declared_options(cls: ClassFacts, mark: Mark) -> ServiceOptions:

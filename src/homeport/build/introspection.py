@@ -1,0 +1,114 @@
+"""What a class without source can tell of itself: its annotations, its values, and the kinds of its functions."""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Callable, Iterator
+from dataclasses import is_dataclass
+from typing import Any
+
+from homeport.authoring.dependency import DependencyMarker
+from homeport.build.analyzer import Member, Target
+from homeport.build.classes import ClassBody, Field, FunctionFacts
+from homeport.build.expressions import Mark, TypeName
+
+
+class IntrospectedClass:
+    """A class as its own attributes show it; how its functions use ``self`` stays unknown."""
+
+    def __init__(self, cls: type) -> None:
+        self.is_dataclass = is_dataclass(cls)
+        own = vars(cls)
+        functions = [value for value in own.values() if inspect.isfunction(value)]
+        self.types: dict[str, Any] = {}
+        fields = [self._field(name, hint, own.get(name, _ABSENT)) for name, hint in _annotations(cls).items()]
+        for name, value in own.items():
+            if isinstance(value, DependencyMarker) and name not in self.types:
+                fields.append(self._field(name, None, value))
+        bound = frozenset(own)
+        self.body = ClassBody(fields=tuple(fields), bound=bound, functions=tuple(self._functions(functions)))
+
+    def _functions(self, functions: list[types.FunctionType]) -> Iterator[FunctionFacts]:
+        for function in functions:
+            parameters = (
+                list(inspect.signature(function).parameters.values())[1:] if function.__name__ == "__init__" else []
+            )
+            hints = _annotations(function)
+            yield FunctionFacts(
+                name=function.__name__,
+                kind="method",
+                is_async=inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function),
+                marks=(),
+                parameters=tuple(
+                    self._field(parameter.name, hints.get(parameter.name), parameter.default)
+                    for parameter in parameters
+                    if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+                ),
+                uses=(),
+                assigned=frozenset(),
+                calls_super=False,
+                line=1,
+                column=1,
+            )
+
+    def _field(self, name: str, hint: Any, default: Any) -> Field:
+        self.types[name] = hint
+        optional = type(None) in typing.get_args(_without_annotated(hint))
+        mark = None
+        if isinstance(default, DependencyMarker):
+            options = {"service": default.service, "optional": default.optional, "timeout": default.timeout}
+            mark = Mark(name="dependency", called=True, options=options, line=1, column=1)
+        absent = default is _ABSENT or default is inspect.Parameter.empty
+        value = "mark" if mark else "" if absent else "none" if default is None else "other"
+        type_name = TypeName(name=name, optional=optional, class_variable=typing.get_origin(hint) is typing.ClassVar)
+        return Field(name=name, type=type_name if hint is not None else None, value=value, mark=mark, line=1, column=1)
+
+
+class IntrospectedScope:
+    """Resolves the field names of an ``IntrospectedClass`` to their types."""
+
+    def __init__(self, cls: type, types_: dict[str, Any], target_of: Callable[[Any], Target | None]) -> None:
+        self.path = cls.__module__
+        self._types, self._target_of = types_, target_of
+
+    def service(self, name: str) -> Target | None:
+        return self._target_of(self._types.get(name))
+
+    def means(self, name: str, public: str) -> bool:
+        return name == public
+
+    def is_any(self, name: str) -> bool:
+        return self._types.get(name) is Any
+
+
+def introspected_member(cls: type, target_of: Callable[[Any], Target | None]) -> Member:
+    """The class as a member of a lineage; ``target_of`` tells which service a type stands for."""
+    facts = IntrospectedClass(cls)
+    return Member(IntrospectedScope(cls, facts.types, target_of), facts)
+
+
+def unwrap_class(hint: Any) -> Any:
+    """The one class in ``Optional``, ``X | None`` and ``Annotated``, else ``hint`` itself."""
+    hint = _without_annotated(hint)
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        members = [member for member in typing.get_args(hint) if member is not type(None)]
+        return unwrap_class(members[0]) if len(members) == 1 else hint
+    return hint
+
+
+_ABSENT = object()
+
+
+def _without_annotated(hint: Any) -> Any:
+    return typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Annotated else hint
+
+
+def _annotations(thing: Any) -> dict[str, Any]:
+    """Resolved where that works; a name that cannot be resolved tells nothing."""
+    raw = inspect.get_annotations(thing)
+    try:
+        return inspect.get_annotations(thing, eval_str=True)
+    except Exception:
+        return {name: hint for name, hint in raw.items() if not isinstance(hint, str)}
