@@ -54,19 +54,19 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(INSTALLED): pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --editable .
 	@touch $@
 
 $(INSTALLED_DEV): pyproject.toml requirements-dev.lock | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --requirement requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --no-deps --editable .
 	@touch $(INSTALLED) $@
 
 $(INSTALLED_LOWEST): pyproject.toml | $(INSTALLED_DEV)
 	$(BIN)/python -m venv .venv-lowest
 	$(BIN)/uv pip compile pyproject.toml --resolution lowest-direct --quiet --no-emit-index-url \
 		--python $(BIN)/python -o .venv-lowest/lowest.txt
-	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check --editable . \
+	.venv-lowest/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --editable . \
 		--constraint .venv-lowest/lowest.txt anyio django fastapi hypothesis pydantic \
 		pytest pytest-asyncio pytest-timeout pytest-xdist
 	@touch $@
