@@ -1,0 +1,55 @@
+"""``homeport scale``: say how many instances of a service should run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from homeport.cli import options
+
+if TYPE_CHECKING:
+    from homeport.cli.surroundings import Client
+    from homeport.registry.api import Done
+
+ACTOR = "homeport scale"
+
+
+def scale(
+    context: typer.Context,
+    service: options.ServiceName,
+    replicas: Annotated[int, typer.Argument(metavar="N", min=0, help="How many; 0 stops it, and it counts as idle.")],
+    node: options.Node = None,
+    as_json: options.Json = False,
+) -> None:
+    """Say how many instances of a service run.
+
+    The number outlives restarts of the node.
+
+    Examples:
+
+      homeport scale payments 3
+      homeport scale ad 0
+    """
+    from homeport.cli.asking import ask
+    from homeport.cli.human import plural
+    from homeport.cli.terminal import Terminal
+
+    name = service.replace("-", "_")
+    done = ask(options.surroundings(context), node, lambda client: _scale(client, name, replicas))
+    terminal = Terminal(json=as_json)
+    if as_json:
+        terminal.value({"service": name, "wanted": replicas, "revision": done.revision, "durability": done.durability})
+    else:
+        terminal.say(f"[name]{name}[/]: {plural(replicas, 'instance')} wanted, {_kept(done)}")
+
+
+def _kept(done: Done) -> str:
+    return {"memory": "kept in memory only", "synced": "saved to disk", "quorum": "saved by a quorum"}[done.durability]
+
+
+async def _scale(client: Client, service: str, replicas: int) -> Done:
+    from homeport.cli.commands.services import look_up
+
+    await look_up(client, service)
+    return await client.node.scale(service, replicas, ACTOR)

@@ -1,0 +1,280 @@
+"""A node in the foreground, from its start through its logs to its orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Coroutine, Iterator
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from homeport.cli.errors import CommandError, ExitCode, NodeRefused
+from homeport.cli.foreground.trouble import Trouble, crashed, not_ready
+
+if TYPE_CHECKING:
+    from homeport.cli.foreground.screen import Screen
+    from homeport.cli.surroundings import Client, Connect
+    from homeport.node.api import NodeSpec, NodeStatus
+    from homeport.nodes import NodeAddress
+
+LOOK_EVERY = 0.1  # seconds between looks at the node's state and at its logs
+ANNOUNCE_EVERY = 0.02  # seconds between looks for the node's announcement
+KILL_PATIENCE = 3.0  # seconds a killed node gets before the system ends it
+HOPELESS = 2  # failed starts of one worker after which waiting on is of no use
+
+T = TypeVar("T")
+
+
+class Process(Protocol):
+    """The node process as seen by whoever started it."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def spec(self) -> NodeSpec: ...
+    def exit_code(self) -> int | None: ...
+    def announced(self) -> NodeAddress | None: ...
+    def said(self) -> str: ...
+    def forget_spec(self) -> None: ...
+    def cut_lifeline(self) -> None: ...
+    def signal(self, number: signal.Signals) -> None: ...
+
+
+class Interrupted(Exception):
+    """Somebody asked for the end, with this signal."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class Interrupts:
+    """Counts the signals that ask for the end, instead of letting them raise wherever the program stands."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+        self.number = 0
+
+    def raised(self, number: int) -> None:
+        self.number = number
+        self._event.set()
+
+    async def wait(self) -> int:
+        """The next one's signal number; each is told once."""
+        await self._event.wait()
+        self._event.clear()
+        return self.number
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take the signals over while the block runs."""
+        loop = asyncio.get_running_loop()
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        for number in numbers:
+            loop.add_signal_handler(number, self.raised, number)
+        try:
+            yield
+        finally:
+            for number in numbers:
+                loop.remove_signal_handler(number)
+
+
+class Life:
+    """One run: brings the node up, shows it, and takes it down."""
+
+    def __init__(
+        self, process: Process, connect: Connect, screen: Screen, interrupts: Interrupts, now: Callable[[], float]
+    ) -> None:
+        self._process, self._connect, self._screen, self._interrupts = process, connect, screen, interrupts
+        self._now = now
+        self._told: set[str] = set()
+
+    async def run(self, started: float) -> int:
+        """Live until the end and return the exit code; ``started`` is when the command was given."""
+        try:
+            address = await self._unless_interrupted(self._announced())
+        except Interrupted as interrupted:
+            self._process.cut_lifeline()
+            return await self._see_end(None, interrupted.number)
+        async with self._connect(address.endpoint) as client:
+            try:
+                await self._unless_interrupted(self._ready(client, started))
+                if self._process.spec.detach:
+                    return ExitCode.DONE
+                return self._ended(await self._unless_interrupted(self._exit()))
+            except Interrupted as interrupted:
+                return await self._shut_down(client, interrupted.number)
+            except (CommandError, NodeRefused):
+                if self._process.exit_code() is None:
+                    await self._shut_down(client, signal.SIGTERM, quietly=True)
+                raise
+
+    # -- up ------------------------------------------------------------------------------------------------------------
+
+    async def _announced(self) -> NodeAddress:
+        while True:
+            self._still_runs()
+            address = self._process.announced()
+            if address is not None:
+                self._process.forget_spec()
+                return address
+            await asyncio.sleep(ANNOUNCE_EVERY)
+
+    async def _ready(self, client: Client, started: float) -> None:
+        """Show the progress until all is ready.
+
+        Raises:
+            CommandError: something required is missing, or crashes again and again.
+        """
+        limit = self._process.spec.config.node.ready_timeout
+        deadline = self._now() + limit
+        while True:
+            self._still_runs()
+            status = await self._status(client)
+            if status is not None:
+                if status.ready:
+                    services = await client.registry.services()
+                    self._screen.ready(status, services, self._now() - started, self._process.spec.detach)
+                    return
+                self._screen.progress(status, self._now() - started)
+                self._tell_crashes(status)
+                if self._now() >= deadline and not self._process.spec.reload:
+                    raise await self._gave_up(client, status, limit)
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def _status(self, client: Client) -> NodeStatus | None:
+        from homeport.errors import Unavailable
+
+        try:
+            async with asyncio.timeout(5):
+                return await client.node.status()
+        except (Unavailable, TimeoutError):
+            return None  # it may be ending; whether it still runs is looked at elsewhere
+
+    def _tell_crashes(self, status: NodeStatus) -> None:
+        for worker in status.workers:
+            if worker.cause is None or worker.state == "running":
+                continue
+            seen = f"{worker.name}#{worker.cause.at}"
+            if seen not in self._told:
+                self._told.add(seen)
+                trouble = crashed(worker, status)
+                self._screen.trouble(trouble)
+            if worker.restarts >= HOPELESS and not self._process.spec.reload:
+                trouble = crashed(worker, status)
+                raise CommandError(
+                    f"{trouble.message} ({worker.restarts + 1} times; everything was stopped)",
+                    kind="worker_failed",
+                    next=trouble.next,
+                    fields={"worker": worker.name, "evidence": worker.cause.evidence},
+                )
+
+    async def _gave_up(self, client: Client, status: NodeStatus, limit: float) -> CommandError:
+        instances, services = await asyncio.gather(client.registry.instances(), client.registry.services())
+        trouble: Trouble = not_ready(status, instances, services, limit)
+        return CommandError(
+            f"{trouble.message}; everything was stopped",
+            kind="not_ready",
+            next=f"{trouble.next}, or give it longer with --ready-timeout",
+            notes=trouble.notes,
+            fields={"waiting": status.waiting},
+        )
+
+    # -- down ----------------------------------------------------------------------------------------------------------
+
+    async def _exit(self) -> int:
+        while (code := self._process.exit_code()) is None:  # noqa: ASYNC110 - another process sets no event
+            await asyncio.sleep(LOOK_EVERY)
+        return code
+
+    def _ended(self, code: int) -> int:
+        """The node ended although nobody asked it to here."""
+        if code == 0:
+            self._screen.stopped("stopped from elsewhere")
+            return ExitCode.DONE
+        raise self._died(code)
+
+    def _still_runs(self) -> None:
+        code = self._process.exit_code()
+        if code is not None:
+            raise self._died(code)
+
+    def _died(self, code: int) -> CommandError | NodeRefused:
+        self._process.forget_spec()
+        said = self._process.said()
+        if code < 0:
+            name = signal.Signals(-code).name
+            return CommandError(
+                f"the node process was killed by {name}; its services go on for a while without it",
+                kind="node_died",
+                next="homeport run again: it takes the running services over",
+                notes=tuple(said.splitlines()[-10:]),
+            )
+        return NodeRefused(code, said)
+
+    async def _shut_down(self, client: Client, number: int, *, quietly: bool = False) -> int:
+        """Ask for an orderly end and see it through; a second signal kills."""
+        asking = asyncio.create_task(self._ask_to_stop(client, number), name="run.shutdown")
+        try:
+            return await self._see_end(client, number, quietly=quietly)
+        finally:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+
+    async def _ask_to_stop(self, client: Client, number: int) -> None:
+        from homeport.errors import HomeportError
+
+        actor = {signal.SIGINT: "Ctrl-C", signal.SIGHUP: "closed terminal"}.get(signal.Signals(number), "homeport run")
+        with contextlib.suppress(HomeportError):
+            await client.node.shutdown(actor)
+            return
+        self._process.cut_lifeline()
+
+    async def _see_end(self, client: Client | None, number: int, *, quietly: bool = False) -> int:
+        ending = asyncio.create_task(self._watch_end(client), name="run.end")
+        again = asyncio.create_task(self._interrupts.wait(), name="run.second-signal")
+        try:
+            await asyncio.wait({ending, again}, return_when=asyncio.FIRST_COMPLETED)
+            if not ending.done():
+                await self._kill(client)
+                self._screen.stopped("killed")
+            elif not quietly:
+                self._screen.stopped("stopped")
+        finally:
+            for task in (ending, again):
+                task.cancel()
+            await asyncio.gather(ending, again, return_exceptions=True)
+        # An operator's or a service manager's SIGTERM was carried out: that is done. Ctrl-C is an interruption.
+        return ExitCode.DONE if number == signal.SIGTERM else ExitCode.INTERRUPTED
+
+    async def _watch_end(self, client: Client | None) -> None:
+        while self._process.exit_code() is None:
+            self._screen.stopping(await self._status(client) if client is not None else None)
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def _kill(self, client: Client | None) -> None:
+        from homeport.errors import HomeportError
+
+        if client is not None:
+            with contextlib.suppress(HomeportError, TimeoutError):
+                async with asyncio.timeout(KILL_PATIENCE):
+                    await client.node.kill("second Ctrl-C")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(KILL_PATIENCE):
+                await self._exit()
+                return
+        self._process.signal(signal.SIGKILL)
+        await self._exit()
+
+    async def _unless_interrupted(self, work: Coroutine[Any, Any, T]) -> T:
+        doing = asyncio.create_task(work, name="run.work")
+        waiting = asyncio.create_task(self._interrupts.wait(), name="run.signal")
+        try:
+            await asyncio.wait({doing, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            if doing.done():
+                return doing.result()
+            raise Interrupted(waiting.result())
+        finally:
+            for task in (doing, waiting):
+                task.cancel()
+            await asyncio.gather(doing, waiting, return_exceptions=True)

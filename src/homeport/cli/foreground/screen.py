@@ -1,0 +1,209 @@
+"""What a person sees of a node that runs in the foreground: progress, a table, coloured logs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from homeport.cli.foreground.trouble import finding_text, services_of
+from homeport.cli.human import duration
+from homeport.cli.logline import LogLines, as_json, loud_enough
+from homeport.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from rich.console import Group, RenderableType
+    from rich.live import Live
+
+    from homeport.cli.foreground.trouble import Trouble
+    from homeport.logfiles import LogRecordView
+    from homeport.node.api import NodeStatus
+    from homeport.registry.api import ServiceSummary
+
+OWN = ("node", "front")  # their logs are shown only when they warn
+
+
+class Screen(Protocol):
+    """Where a run shows itself."""
+
+    def starting(self, target: str) -> None: ...
+    def progress(self, status: NodeStatus, elapsed: float) -> None: ...
+    def log(self, record: LogRecordView) -> None: ...
+    def trouble(self, trouble: Trouble) -> None: ...
+    def ready(self, status: NodeStatus, services: Sequence[ServiceSummary], elapsed: float, detached: bool) -> None: ...
+    def stopping(self, status: NodeStatus | None) -> None: ...
+    def stopped(self, how: str) -> None: ...
+    def close(self) -> None: ...
+
+
+class EventScreen:
+    """For programs: one JSON object a line, each with its ``event``."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self._waiting: dict[str, str] | None = None
+        self._stopping = False
+
+    def starting(self, target: str) -> None:
+        self._event("starting", target=target)
+
+    def progress(self, status: NodeStatus, elapsed: float) -> None:
+        if status.waiting != self._waiting:
+            self._waiting = status.waiting
+            self._event("waiting", waiting=status.waiting)
+
+    def log(self, record: LogRecordView) -> None:
+        if _shown(record):
+            self._event("log", **as_json(record))
+
+    def trouble(self, trouble: Trouble) -> None:
+        self._event("trouble", message=trouble.message, notes=trouble.notes)
+
+    def ready(self, status: NodeStatus, services: Sequence[ServiceSummary], elapsed: float, detached: bool) -> None:
+        self._event(
+            "ready",
+            node=status.name,
+            url=status.url,
+            pid=status.pid,
+            data=status.data,
+            seconds=round(elapsed, 3),
+            services=services,
+            findings=status.findings,
+        )
+
+    def stopping(self, status: NodeStatus | None) -> None:
+        if not self._stopping:
+            self._stopping = True
+            self._event("stopping")
+
+    def stopped(self, how: str) -> None:
+        self._event("stopped", how=how)
+
+    def close(self) -> None:
+        pass
+
+    def _event(self, event: str, **fields: object) -> None:
+        self._terminal.value({"event": event, **fields})
+
+
+class LiveScreen:
+    """For a terminal: a few lines that redraw themselves below the log, until all is ready."""
+
+    def __init__(self, terminal: Terminal, wall: Callable[[], float]) -> None:
+        self._terminal, self._wall = terminal, wall
+        self._lines = LogLines(terminal.symbols.bar, times=True)
+        self._live: Live | None = None
+        self._findings = 0
+        self._reload_error = ""
+
+    def starting(self, target: str) -> None:
+        from rich.live import Live
+
+        shown = "this folder" if target == "." else target
+        self._live = Live(
+            self._spin(f"starting [name]{_escape(shown)}[/]", []),
+            console=self._terminal.out,
+            transient=True,
+            refresh_per_second=10,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._live.start()
+
+    def progress(self, status: NodeStatus, elapsed: float) -> None:
+        self._tell_findings(status)
+        self._lines.reserve(sorted(services_of(status)))
+        if self._live is not None:
+            head, rows = progress_lines(status, elapsed, self._terminal.out.height - 4)
+            self._live.update(self._spin(head, rows))
+
+    def log(self, record: LogRecordView) -> None:
+        if _shown(record):
+            self._terminal.out.print(self._lines.render(record, self._wall()), soft_wrap=True)
+
+    def trouble(self, trouble: Trouble) -> None:
+        terminal = self._terminal
+        terminal.say(f"[bold red]{terminal.symbols.bad}[/] {_escape(trouble.message)}")
+        for note in trouble.notes:
+            terminal.say(f"  [dim]{terminal.symbols.bar}[/] {_escape(note)}")
+
+    def ready(self, status: NodeStatus, services: Sequence[ServiceSummary], elapsed: float, detached: bool) -> None:
+        from homeport.cli.service_table import service_columns, service_row
+        from homeport.cli.table import print_table
+
+        self.close()
+        self._tell_findings(status)
+        terminal = self._terminal
+        rows = [service_row(summary) for summary in services]
+        terminal.say("")
+        print_table(terminal, service_columns(), rows)
+        terminal.say("")
+        terminal.say(
+            f"[green]{terminal.symbols.ok}[/] [name]{_escape(status.name)}[/] is ready in {duration(elapsed)}: "
+            f"[command]{status.url}[/]"
+        )
+        if detached:
+            stop = "homeport stop" if Path(status.data).parent == Path.cwd() else f"homeport stop --node {status.name}"
+            terminal.say(f"  it goes on in the background; [command]{stop}[/] stops it")
+        else:
+            terminal.say("  [dim]Ctrl-C stops it; its log follows[/]")
+        terminal.say("")
+
+    def stopping(self, status: NodeStatus | None) -> None:
+        from rich.live import Live
+
+        if self._live is None:
+            self._live = Live(console=self._terminal.out, transient=True, refresh_per_second=10, redirect_stdout=False)
+            self._live.start()
+        left = [worker.name for worker in status.workers if worker.pid] if status is not None else []
+        more = f": {', '.join(sorted(left)[:4])}{' and others' if len(left) > 4 else ''}" if left else ""
+        self._live.update(self._spin(f"stopping{_escape(more)} [dim](Ctrl-C again kills)[/]", []))
+
+    def stopped(self, how: str) -> None:
+        self.close()
+        self._terminal.say(f"[dim]{how}[/]")
+
+    def close(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def _spin(self, head: str, rows: list[str]) -> Group:
+        from rich.console import Group
+        from rich.spinner import Spinner
+        from rich.text import Text
+
+        lines: list[RenderableType] = [Spinner(self._terminal.symbols.spinner, Text.from_markup(head), style="cyan")]
+        for row in rows:
+            lines.append(Text.from_markup(row, overflow="ellipsis"))
+            lines[-1].no_wrap = True  # type: ignore[union-attr]
+        return Group(*lines)
+
+    def _tell_findings(self, status: NodeStatus) -> None:
+        for finding in status.findings[self._findings :]:
+            self._terminal.say(f"[yellow]{_escape(finding_text(finding))}[/]")
+        self._findings = max(self._findings, len(status.findings))
+
+
+def progress_lines(status: NodeStatus, elapsed: float, height: int) -> tuple[str, list[str]]:
+    """The head and, per service that is behind, who or what it waits for; in markup, at most ``height`` rows."""
+    total, behind = len(services_of(status)), len(status.waiting)
+    head = f"starting [name]{_escape(status.name)}[/]  {total - behind} of {total} ready  [dim]{duration(elapsed)}[/]"
+    width = max(map(len, status.waiting), default=0)
+    rows = [f"  {service.ljust(width)}  [dim]{_escape(why)}[/]" for service, why in sorted(status.waiting.items())]
+    if not behind and not status.url:
+        rows = ["  [dim]the front starts[/]"]
+    if len(rows) > max(height, 1):
+        hidden = len(rows) - max(height, 1) + 1
+        rows = [*rows[:-hidden], f"  [dim]and {hidden} more[/]"]
+    return head, rows
+
+
+def _shown(record: LogRecordView) -> bool:
+    return record.worker not in OWN or loud_enough(record, "warning")
+
+
+def _escape(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

@@ -1,0 +1,71 @@
+"""``homeport run`` from its options to its exit code, for the command and for ``homeport.run()`` alike."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from homeport.cli.foreground.launch import NodeProcess, RunOptions, prepare, refuse_second_node
+
+if TYPE_CHECKING:
+    from homeport.cli.foreground.screen import Screen
+    from homeport.cli.surroundings import Surroundings
+
+
+def start(asked: RunOptions, surroundings: Surroundings) -> int:
+    """Run a node until it is stopped, or with ``detach`` until it is ready.
+
+    Raises:
+        CommandError: it cannot start, does not become ready, or dies.
+        ConfigError: a setting is wrong.
+    """
+    started = time.monotonic()
+    launch = prepare(asked, surroundings)
+    refuse_second_node(Path(launch.spec.data))
+    process = NodeProcess(launch)
+    # What is slow to import comes only now, while the node process starts.
+    import asyncio
+
+    screen: Screen | None = None
+    try:
+        screen = _screen(asked, surroundings)
+        return asyncio.run(_live(process, surroundings, screen, started))
+    except BaseException:
+        process.cut_lifeline()
+        raise
+    finally:
+        process.forget_spec()
+        if screen is not None:
+            screen.close()
+
+
+def _screen(asked: RunOptions, surroundings: Surroundings) -> Screen:
+    """Events for programs and pipes; what a person reads on a terminal, and about a start in the background."""
+    from homeport.cli.foreground.screen import EventScreen, LiveScreen
+    from homeport.cli.terminal import Terminal
+
+    terminal = Terminal(json=asked.json)
+    if terminal.live or (asked.detach and not asked.json):
+        return LiveScreen(terminal, surroundings.wall)
+    return EventScreen(terminal)
+
+
+async def _live(process: NodeProcess, surroundings: Surroundings, screen: Screen, started: float) -> int:
+    import asyncio
+
+    from homeport.cli.foreground.life import Interrupts, Life
+    from homeport.cli.foreground.logpump import LogPump
+
+    interrupts = Interrupts()
+    pump = LogPump(process.data / "logs", screen.log)
+    with interrupts.listening():
+        screen.starting(process.spec.target)
+        pumping = asyncio.create_task(pump.run(), name="run.logs")
+        try:
+            life = Life(process, surroundings.connect, screen, interrupts, time.monotonic)
+            return await life.run(started)
+        finally:
+            pumping.cancel()
+            await asyncio.gather(pumping, return_exceptions=True)
+            pump.look()

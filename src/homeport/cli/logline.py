@@ -1,0 +1,97 @@
+"""How one log record looks on a terminal, and as a line of JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from homeport.cli.human import moment
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from homeport.logfiles import LogRecordView
+
+LEVELS = ("debug", "info", "warning", "error", "critical")
+_LEVEL_STYLES = {"debug": "bright_black", "warning": "yellow", "error": "red", "critical": "bold red"}
+_PALETTE = (
+    "cyan",
+    "green",
+    "magenta",
+    "blue",
+    "yellow",
+    "bright_cyan",
+    "bright_green",
+    "bright_magenta",
+    "bright_blue",
+)
+_WIDEST_PREFIX = 24
+
+
+class LogLines:
+    """Gives each source a colour, in order of appearance, and keeps the prefixes as wide as the widest so far."""
+
+    def __init__(self, bar: str, *, times: bool) -> None:
+        self._bar, self._times = bar, times
+        self._styles: dict[str, str] = {}
+        self._width = 0
+
+    def reserve(self, sources: list[str]) -> None:
+        """Make room for these prefixes from the start, so that they line up."""
+        for source in sources:
+            self._style(source)
+
+    def render(self, record: LogRecordView, now: float) -> Text:
+        """One record as one line or, with a traceback, several; each with its prefix."""
+        from rich.text import Text
+
+        source = source_of(record)
+        prefix = Text()
+        if self._times:
+            prefix.append(f"{moment(record.at, now)} ", style="dim")
+        style = self._style(source)
+        prefix.append(source[:_WIDEST_PREFIX].ljust(self._width), style=style)
+        prefix.append(f" {self._bar} ", style=style)
+        level = _LEVEL_STYLES.get(record.level, "")
+        lines = []
+        for line in record.text.splitlines() or [""]:
+            text = Text.from_ansi(line) if "\x1b" in line else Text(line)
+            text.stylize_before(level)
+            lines.append(prefix + text)
+        return Text("\n").join(lines)
+
+    def _style(self, source: str) -> str:
+        if source not in self._styles:
+            self._styles[source] = _PALETTE[len(self._styles) % len(_PALETTE)]
+            self._width = max(self._width, min(len(source), _WIDEST_PREFIX))
+        return self._styles[source]
+
+
+def source_of(record: LogRecordView) -> str:
+    """Who speaks: the instance of a service, else the worker."""
+    return record.instance or record.service or record.worker
+
+
+def loud_enough(record: LogRecordView, least: str) -> bool:
+    """Whether the record has at least this level; what was printed without one counts as info."""
+    level = record.level if record.level in LEVELS else "info"
+    return LEVELS.index(level) >= LEVELS.index(least)
+
+
+def as_json(record: LogRecordView) -> dict[str, Any]:
+    """The record for programs: what it has, under the names that the log files use."""
+    named = {
+        "ts": round(record.at, 6),
+        "level": record.level,
+        "worker": record.worker,
+        "service": record.service,
+        "instance": record.instance,
+        "logger": record.logger,
+        "message": record.message,
+        "trace": record.trace,
+        "exception": record.exception,
+    }
+    return {**{key: value for key, value in record.fields.items() if key not in named}, **_present(named)}
+
+
+def _present(named: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in named.items() if value != ""}

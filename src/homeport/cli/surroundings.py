@@ -1,0 +1,53 @@
+"""What a command may touch outside itself, handed in by ``main`` so that tests can hand in something else."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from homeport.node.api import NodeApi
+from homeport.registry.api import RegistryApi
+
+
+class Client(Protocol):
+    """The part of ``homeport.connect()``'s client that commands use."""
+
+    @property
+    def registry(self) -> RegistryApi: ...
+
+    @property
+    def node(self) -> NodeApi: ...
+
+    async def call_json(self, service: str, method: str, body: bytes, *, timeout: float | None = None) -> bytes: ...
+
+    def stream_json(
+        self, service: str, method: str, body: bytes, *, timeout: float | None = None
+    ) -> AsyncIterator[bytes]: ...
+
+
+class Connect(Protocol):
+    """Opens a client to the node that ``--node`` names, or to the one found from the working folder."""
+
+    def __call__(self, node: str | None, /) -> AbstractAsyncContextManager[Client]: ...
+
+
+def connect(node: str | None, /) -> AbstractAsyncContextManager[Client]:
+    """The real thing: ``homeport.connect()`` under the command line's name."""
+    from homeport.connect import connect as open_client
+
+    return open_client(node=node, name="homeport")
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """The real ones by default."""
+
+    connect: Connect = connect
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    cwd: Callable[[], Path] = Path.cwd
+    wall: Callable[[], float] = time.time

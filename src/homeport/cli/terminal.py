@@ -1,0 +1,147 @@
+"""Where commands write: people's text through rich, programs' JSON as bytes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from homeport.cli.errors import Explained
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.theme import Theme
+
+STATE_STYLES = {
+    "starting": "cyan",
+    "waiting": "yellow",
+    "ready": "green",
+    "unhealthy": "red",
+    "draining": "blue",
+    "active": "green",
+    "scaling": "cyan",
+    "healing": "yellow",
+    "idle": "bright_black",
+    "down": "red",
+    "running": "green",
+    "backing-off": "yellow",
+    "stopped": "bright_black",
+    "failed": "red",
+}
+
+
+class Symbols(NamedTuple):
+    """The marks that need more than ASCII, or their plain stand-ins."""
+
+    ok: str
+    bad: str
+    warn: str
+    wait: str
+    arrow: str
+    dot: str
+    ellipsis: str
+    bar: str
+    spinner: str
+
+
+UNICODE = Symbols("✓", "✗", "!", "…", "→", "·", "…", "│", "dots")
+ASCII = Symbols("ok", "x", "!", "...", "->", "-", "...", "|", "line")
+
+
+class Terminal:
+    """Standard output and standard error of one command."""
+
+    def __init__(self, *, json: bool = False) -> None:
+        self.json = json
+
+    @cached_property
+    def out(self) -> Console:
+        return _console(stderr=False)
+
+    @cached_property
+    def err(self) -> Console:
+        return _console(stderr=True)
+
+    @cached_property
+    def symbols(self) -> Symbols:
+        return UNICODE if _speaks_unicode(sys.stdout) and _speaks_unicode(sys.stderr) else ASCII
+
+    @property
+    def live(self) -> bool:
+        """Whether a person watches standard output and lines may be redrawn."""
+        return not self.json and self.out.is_terminal and not self.out.is_dumb_terminal
+
+    def say(self, *parts: RenderableType) -> None:
+        """Print for people, in markup, one logical line per part; a pipe gets whole lines, never wrapped ones."""
+        for part in parts:
+            self.out.print(part, soft_wrap=not self.out.is_terminal or isinstance(part, str))
+
+    def note(self, text: str) -> None:
+        """Print beside the result: on standard error, and only for people."""
+        if not self.json:
+            self.err.print(text, soft_wrap=True)
+
+    def value(self, value: Any) -> None:
+        """Print one JSON value on a line of its own, at once."""
+        self.raw(msgspec.json.encode(value))
+
+    def raw(self, encoded: bytes) -> None:
+        """Print a line of JSON that is encoded already."""
+        sys.stdout.flush()
+        sys.stdout.buffer.write(encoded + b"\n")
+        sys.stdout.buffer.flush()
+
+    def problem(self, explained: Explained) -> None:
+        """Tell an error: a problem object for programs, a line and the next step for people."""
+        if explained.verbatim:
+            sys.stderr.write(explained.verbatim.rstrip() + "\n")
+            return
+        if self.json:
+            sys.stderr.buffer.write(msgspec.json.encode(explained.problem, enc_hook=str) + b"\n")
+            sys.stderr.buffer.flush()
+            return
+        from rich.text import Text
+
+        problem = explained.problem
+        first, *rest = (problem.detail or problem.title).splitlines() or [problem.title]
+        line = Text.assemble(("error: ", "bold red"), first)
+        line.highlight_regex(r"`([^`]+)`", "cyan")
+        self.err.print(line, soft_wrap=True)
+        for further in [*rest, *explained.notes]:
+            self.err.print(Text(f"  {further}"), soft_wrap=True)
+        if problem.next and problem.next not in problem.detail:
+            self.err.print(Text.assemble(("  next: ", "bold"), (problem.next, "cyan")), soft_wrap=True)
+
+
+def state_markup(state: str) -> str:
+    """A state in its colour."""
+    style = STATE_STYLES.get(state)
+    return f"[{style}]{state}[/]" if style else state
+
+
+def _console(*, stderr: bool) -> Console:
+    from rich.console import Console
+
+    # FORCE_COLOR and NO_COLOR are rich's to honour; a pipe has no width, so nothing may be fitted to one.
+    console = Console(stderr=stderr, highlight=False, emoji=False, theme=_theme())
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = 10_000
+    return console
+
+
+def _theme() -> Theme:
+    from rich.theme import Theme
+
+    return Theme({"head": "bold", "dim": "bright_black", "name": "bold", "command": "cyan"})
+
+
+def _speaks_unicode(stream: Any) -> bool:
+    encoding = getattr(stream, "encoding", None) or "ascii"
+    try:
+        "✓→│…".encode(encoding)
+    except (UnicodeError, LookupError):
+        return False
+    return True
