@@ -11,7 +11,11 @@ from homeport.rpc.frames import CALL, GOAWAY, HELLO, PONG, FrameReader, frame
 Seen = tuple[int, int, int, int, bytes]
 
 a_frame = st.tuples(
-    st.integers(HELLO, GOAWAY), st.integers(0, 2**32 - 1), st.integers(0, 2**16 - 1), st.binary(max_size=300), st.integers(0, 255)
+    st.integers(HELLO, GOAWAY),
+    st.integers(0, 2**32 - 1),
+    st.integers(0, 2**16 - 1),
+    st.binary(max_size=300),
+    st.integers(0, 255),
 )
 
 

@@ -290,7 +290,7 @@ class ClientLink(Link):
             self._sweep.entries.pop(entry, None)
             if cancel and not self.closed:
                 self.send(frame(CANCEL, call_id))
-            self._close_when_answered()
+            self.close_when_answered()
 
     def grant(self, call_id: int, items: int) -> None:
         if call_id in self._pending and not self.closed:
@@ -321,12 +321,12 @@ class ClientLink(Link):
                 self._sweep.entries.pop(entry, None)
                 entry.on_value(body)
                 if self.leaving:
-                    self._close_when_answered()
+                    self.close_when_answered()
         elif kind == ITEM:
             entry = self._pending.get(call_id)
             if entry is not None:
                 entry.on_value(body)
-        elif kind == END or kind == ERROR:
+        elif kind in (END, ERROR):
             entry = self._pending.pop(call_id, None)
             if entry is not None:
                 self._sweep.entries.pop(entry, None)
@@ -335,7 +335,7 @@ class ClientLink(Link):
                 else:
                     entry.on_end()
                 if self.leaving:
-                    self._close_when_answered()
+                    self.close_when_answered()
         else:
             self._on_goaway(body)
 
@@ -349,9 +349,9 @@ class ClientLink(Link):
             entry = self._pending.pop(call_id)
             self._sweep.entries.pop(entry, None)
             entry.on_error(Draining(f"{self.peer.name or self.endpoint} is leaving; the call was not started"))
-        self._close_when_answered()
+        self.close_when_answered()
 
-    def _close_when_answered(self) -> None:
+    def close_when_answered(self) -> None:
         if self.leaving and not self._pending:
             self.close()
 
@@ -375,9 +375,7 @@ class ClientLink(Link):
                 )
 
 
-async def connect(
-    endpoint: Endpoint, *, name: str, token: str = "", timeout: float = CONNECT_TIMEOUT
-) -> ClientLink:
+async def connect(endpoint: Endpoint, *, name: str, token: str = "", timeout: float = CONNECT_TIMEOUT) -> ClientLink:
     """Open a connection to ``unix:/path`` or ``tcp://host:port``.
 
     Raises:

@@ -125,7 +125,9 @@ def current() -> CallContext:
     return CURRENT.get() or CallContext()
 
 
-def derived(parent: CallContext | None, *, deadline: float | None, metadata: Mapping[str, str] | None = None) -> CallContext:
+def derived(
+    parent: CallContext | None, *, deadline: float | None, metadata: Mapping[str, str] | None = None
+) -> CallContext:
     """A context inside ``parent`` with an own deadline, never later than the parent's."""
     if parent is None:
         return CallContext(deadline=deadline, trace=new_trace(), metadata=metadata or _EMPTY)

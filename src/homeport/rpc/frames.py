@@ -23,7 +23,9 @@ MAX_BODY = 16 * 1024 * 1024
 
 HELLO, BIND, CALL, REPLY, ITEM, CREDIT, END, ERROR, CANCEL, PING, PONG, GOAWAY = range(1, 13)
 TYPE_NAMES = dict(
-    enumerate(("hello", "bind", "call", "reply", "item", "credit", "end", "error", "cancel", "ping", "pong", "goaway"), 1)
+    enumerate(
+        ("hello", "bind", "call", "reply", "item", "credit", "end", "error", "cancel", "ping", "pong", "goaway"), 1
+    )
 )
 
 HAS_CONTEXT = 1
@@ -110,7 +112,7 @@ class FrameReader:
     """Cuts a byte stream into frames, without copying bodies.
 
     ``buffer()`` is where the next bytes go, ``received(n, on_frame)`` says how many arrived and calls
-    ``on_frame(type, call_id, code, flags, body)`` for each whole frame. A body is valid only until the callback returns.
+    ``on_frame(type, call_id, code, flags, body)`` for each whole frame. A body is valid until the callback returns.
 
     Raises:
         ProtocolError: a length beyond ``limit`` or a type nobody knows; the stream cannot be read on.

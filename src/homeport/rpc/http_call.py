@@ -1,4 +1,4 @@
-"""Requests to services that answer HTTP, outside programs and ASGI apps, with the deadlines and errors of every call."""
+"""Requests to services that answer HTTP (outside programs, ASGI apps), with the deadlines and errors of every call."""
 
 from __future__ import annotations
 

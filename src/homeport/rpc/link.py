@@ -56,6 +56,7 @@ class Link(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._out: list[bytes] = []
         self._flush_scheduled = False
+        self.congested = False  # the send buffer is full; ``writable`` is set when it no longer is
         self.writable = asyncio.Event()
         self.writable.set()
         self.lost: asyncio.Future[None] = loop.create_future()
@@ -118,16 +119,18 @@ class Link(asyncio.BufferedProtocol):
         self._finish()
 
     def _finish(self) -> None:
-        self.writable.set()
+        self.resume_writing()
         self._out.clear()
         if not self.lost.done():
             self.lost.set_result(None)
             self.on_lost(self.error)
 
     def pause_writing(self) -> None:
+        self.congested = True
         self.writable.clear()
 
     def resume_writing(self) -> None:
+        self.congested = False
         self.writable.set()
 
     def pause_reading(self) -> None:
@@ -186,7 +189,7 @@ class Link(asyncio.BufferedProtocol):
         if peer.protocol != PROTOCOL_VERSION:
             older = "the peer" if peer.protocol < PROTOCOL_VERSION else "this side"
             raise ProtocolError(
-                f"protocol {peer.protocol} of {peer.name or 'the peer'} (homeport {peer.version or '?'}) does not match "
+                f"protocol {peer.protocol} of {peer.name or 'the peer'} (homeport {peer.version or '?'}) is not "
                 f"{PROTOCOL_VERSION} of homeport {self._hello.version or '?'}; upgrade {older}"
             )
         self.peer = peer
@@ -218,5 +221,3 @@ def split_tcp(endpoint: Endpoint) -> tuple[str, int]:
     if not host or not port.isdigit():
         raise ValueError(f"cannot read {endpoint!r}: need tcp://host:port")
     return host.strip("[]"), int(port)
-
-

@@ -27,7 +27,6 @@ from homeport.errors import (
 )
 from homeport.rpc.context import CURRENT, CallContext
 from homeport.rpc.frames import (
-    BIND,
     CALL,
     CANCEL,
     CREDIT,
@@ -39,6 +38,7 @@ from homeport.rpc.frames import (
     INITIAL_CREDIT,
     IS_RETRY,
     ITEM,
+    MAX_BODY,
     NO_DEADLINE,
     PRIORITY_MASK,
     PRIORITY_SHIFT,
@@ -175,7 +175,9 @@ class ServerLink(Link):
             self._send_error(call_id, admission.refusal())
             return
         if not remaining:
-            self._send_error(call_id, DeadlineExceeded(f"{binding.service}.{binding.method}: no time was left to start"))
+            self._send_error(
+                call_id, DeadlineExceeded(f"{binding.service}.{binding.method}: no time was left to start")
+            )
             return
         started = perf_counter()
         try:
@@ -232,6 +234,8 @@ class ServerLink(Link):
                 edge.cpu_samples += 1
             else:
                 body = binding.encode(await binding.function(*args, **kwargs))
+            if len(body) > MAX_BODY:
+                raise _too_large(binding, body)
             if not context._expired:
                 edge.bytes_out += len(body)
                 self.send(pack_header(len(body), call_id, 0, REPLY, 0) + body)
@@ -264,6 +268,8 @@ class ServerLink(Link):
             async with contextlib.aclosing(items):
                 async for item in items:
                     body = binding.encode(item)
+                    if len(body) > MAX_BODY:
+                        raise _too_large(binding, body)
                     while running.credit <= 0:
                         running.more_credit = running.more_credit or asyncio.Event()
                         running.more_credit.clear()
@@ -304,13 +310,23 @@ class ServerLink(Link):
             raise error
 
     def _send_error(self, call_id: int, error: HomeportError) -> None:
-        status, body = encode_error(error)
+        try:
+            status, body = encode_error(error)
+        except BadResult as fault:  # a declared error whose fields cannot travel
+            status, body = encode_error(fault)
         self.send(frame(ERROR, call_id, status, body))
 
     def go_away(self, reason: str) -> None:
         """Tell the caller to send no more; it closes the connection when its calls are answered."""
         notice = GoAway(last_call=self._last_call, reason=reason)
         self.send(frame(GOAWAY, body=msgspec.msgpack.encode(notice)))
+
+
+def _too_large(binding: Binding, body: bytes) -> BadResult:
+    return BadResult(
+        f"{binding.service}.{binding.method} answered {len(body)} bytes, over the limit of {MAX_BODY}; "
+        "stream it in parts or return a reference"
+    )
 
 
 def _too_late(binding: Binding) -> DeadlineExceeded:
@@ -339,12 +355,14 @@ class RpcServer:
         if endpoint.startswith("unix:"):
             path = Path(endpoint.removeprefix("unix:"))
             listening = _private_socket(path)
-            self._paths.append((path, path.stat().st_ino))
+            self._paths.append((path, os.stat(path).st_ino))
             self._servers.append(await loop.create_unix_server(lambda: ServerLink(loop, self), sock=listening))
             return
         host, port = split_tcp(endpoint)
         if host not in ("127.0.0.1", "::1", "localhost") and not self.token:
-            raise NotAllowed(f"refusing to listen on {endpoint} without a token; set [node] token, or bind to 127.0.0.1")
+            raise NotAllowed(
+                f"refusing to listen on {endpoint} without a token; set [node] token, or bind to 127.0.0.1"
+            )
         self._servers.append(await loop.create_server(lambda: ServerLink(loop, self), host, port))
 
     def go_away(self, reason: str) -> None:

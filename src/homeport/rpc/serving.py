@@ -8,7 +8,15 @@ import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
-from homeport.errors import DeadlineExceeded, Draining, HomeportError, Overloaded, RemoteError, ServiceError, Unavailable
+from homeport.errors import (
+    DeadlineExceeded,
+    Draining,
+    HomeportError,
+    Overloaded,
+    RemoteError,
+    ServiceError,
+    Unavailable,
+)
 from homeport.rpc.context import CallContext
 from homeport.rpc.frames import Bind
 
@@ -121,6 +129,10 @@ class Binding:
         self.own_errors = own_errors  # Homeport's own APIs: errors it raises are answers, not failures of a handler
 
 
+class PoolExhausted(Overloaded):
+    """Every thread of the instance is busy; the method's body was not started."""
+
+
 class Dispatcher(Protocol):
     """Finds what a caller wants to call."""
 
@@ -128,12 +140,18 @@ class Dispatcher(Protocol):
         """Raises: UnknownService, UnknownMethod, NotAllowed."""
 
 
-def failure_of(error: BaseException, context: CallContext, service: str, method: str, own: bool = False) -> HomeportError:
+def failure_of(
+    error: BaseException, context: CallContext, service: str, method: str, own: bool = False
+) -> HomeportError:
     """What the caller is told when a handler raised ``error``: the same for local and remote calls."""
-    if isinstance(error, ServiceError) or (own and isinstance(error, HomeportError)):
+    if isinstance(error, (ServiceError, PoolExhausted)) or (own and isinstance(error, HomeportError)):
         return error
-    remaining = context.deadline
-    if isinstance(error, DeadlineExceeded) and remaining is not None and context.remaining() == 0:
+    if isinstance(error, DeadlineExceeded) and context.remaining() == 0:
         return DeadlineExceeded(f"{service}.{method} did not answer before its deadline")
     text = "".join(traceback.format_exception(error))
-    return RemoteError(service, method, type(error).__name__, str(error), text)
+    return RemoteError(service, method, type(error).__name__, _cut(str(error)), _cut(text))
+
+
+def _cut(text: str, most: int = 32_000) -> str:
+    """The end of a text, where the cause stands."""
+    return text if len(text) <= most else "…" + text[-most:]

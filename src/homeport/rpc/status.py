@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import msgspec
 
 from homeport.contracts.failures import decode_service_error, encode_service_error
@@ -107,5 +106,3 @@ def decode_error(status: int, body: memoryview) -> HomeportError:
         return cls(_decode_text(body))
     except msgspec.MsgspecError as broken:
         return ProtocolError(f"an error frame of status {status} cannot be read: {broken}")
-
-

@@ -19,8 +19,8 @@ class Expirable(Protocol):
 class Sweep:
     """Expires what is overdue, waking only when the earliest deadline comes.
 
-    Times are the event loop's. ``entries`` maps to deadlines; add with ``add``, remove with ``entries.pop(entry, None)``,
-    which is all a call pays when it ends in time.
+    Times are the event loop's. ``entries`` maps to deadlines; add with ``add``, remove with
+    ``entries.pop(entry, None)``, which is all a call pays when it ends in time.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -24,11 +24,11 @@ class StepTimer:
             began = perf_counter()
             try:
                 if error is not None:
-                    yielded = inner.throw(error)  # type: ignore[attr-defined]
+                    yielded = inner.throw(error)
                 elif send is None:
                     yielded = next(inner)
                 else:
-                    yielded = inner.send(send)  # type: ignore[attr-defined]
+                    yielded = inner.send(send)
             except StopIteration as stop:
                 return stop.value
             finally:

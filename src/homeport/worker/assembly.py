@@ -1,0 +1,136 @@
+"""Turns a planned service into an object: imports its class, gives it its handles, its config and its log."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import logging
+import sys
+import typing
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from homeport.build.plan import Location, PlannedDependency, PlannedService
+from homeport.contracts.signature import ServiceSignature, signature_of
+from homeport.errors import ConfigError, DefinitionError, HomeportError
+
+log = logging.getLogger("homeport.worker")
+
+MakeHandle = Callable[[PlannedDependency, Callable[[], ServiceSignature | None]], Any]
+
+
+def load(location: Location, root: str) -> Any:
+    """The class or ASGI app at ``location``; ``root`` is the import root.
+
+    Raises:
+        DefinitionError: its module cannot be imported, or lacks the name.
+    """
+    try:
+        target: Any = importlib.import_module(location.module)
+    except Exception as error:
+        raise DefinitionError(
+            f"cannot import {location.module!r} from import root {root}: {type(error).__name__}: {error}"
+        ) from error
+    for part in location.qualname.split("."):
+        try:
+            target = getattr(target, part)
+        except AttributeError:
+            raise DefinitionError(
+                f"{location.path} has no {location.qualname!r} once imported; is it defined under a condition?"
+            ) from None
+    return target
+
+
+@cache
+def _target_types(location: Location, service: str) -> ServiceSignature | None:
+    try:
+        return signature_of(load(location, "the release"), service)
+    except HomeportError as error:
+        # The caller can live without the callee's types; its results are then plain data.
+        log.warning("dependency.untyped", extra={"service": service, "error": str(error)})
+        return None
+
+
+def types_of(dependency: PlannedDependency) -> Callable[[], ServiceSignature | None]:
+    """Where the types of a dependency's results come from: its own class, if the application has it."""
+    location = dependency.location
+    if location is None:
+        return lambda: None
+    return lambda: _target_types(location, dependency.service)
+
+
+def assemble(cls: Any, plan: PlannedService, config: dict[str, Any], handle: MakeHandle) -> Any:
+    """An object of ``cls`` with its handles in place before its ``__init__`` runs.
+
+    Raises:
+        ConfigError: its settings do not fit its ``config`` annotation.
+        DefinitionError: the class does not take what it is given.
+    """
+    target = cls.__new__(cls)
+    attributes = {
+        dependency.attribute: handle(dependency, types_of(dependency))
+        for dependency in plan.dependencies
+        if not dependency.parameter
+    }
+    attributes["config"] = typed_config(cls, plan.name, config)
+    attributes["log"] = logging.getLogger(plan.name)
+    for name, value in attributes.items():
+        if name in ("config", "log") and _is_taken(cls, name):
+            continue
+        try:
+            setattr(target, name, value)
+        except AttributeError as error:
+            raise DefinitionError(
+                f"{cls.__qualname__} does not let {name!r} be set ({error}); remove __slots__ or add {name!r} to it"
+            ) from error
+    parameters = {
+        dependency.attribute: handle(dependency, types_of(dependency))
+        for dependency in plan.dependencies
+        if dependency.parameter
+    }
+    needs = inspect.signature(cls.__init__).parameters
+    if "config" in needs:
+        parameters["config"] = attributes["config"]
+    try:
+        target.__init__(**parameters)
+    except TypeError as error:
+        raise DefinitionError(
+            f"{cls.__qualname__}(): {error}; __init__ may take services (annotated with their class) and config"
+        ) from error
+    return target
+
+
+def _is_taken(cls: type, name: str) -> bool:
+    """Whether the class has a use of its own for a reserved name, such as a property."""
+    return getattr(cls, name, None) is not None
+
+
+def typed_config(cls: type, service: str, values: dict[str, Any]) -> Any:
+    """The service's settings as its ``config`` annotation wants them; without one, a plain dict."""
+    wanted = _config_type(cls)
+    if wanted is None:
+        return dict(values)
+    try:
+        if hasattr(wanted, "model_validate"):
+            return wanted.model_validate(values)
+        return msgspec.convert(values, wanted, strict=False)
+    except ValueError as error:
+        raise ConfigError(f"[services.{service}.config] does not fit {wanted.__name__}: {error}") from error
+
+
+def _config_type(cls: Any) -> Any:
+    for base in cls.__mro__:
+        annotation = inspect.get_annotations(base).get("config")
+        if annotation is None:
+            continue
+        if not isinstance(annotation, str):
+            return annotation
+        names = vars(sys.modules[base.__module__])
+        try:
+            return eval(annotation, dict(names), dict(vars(base)))  # noqa: S307 - the author's own annotation
+        except Exception as error:
+            raise DefinitionError(f"{cls.__qualname__}.config: cannot resolve {annotation!r}: {error}") from error
+    return typing.get_type_hints(cls.__init__).get("config") if "__init__" in cls.__dict__ else None

@@ -1,0 +1,213 @@
+"""The instances of one worker and their life: assembled, started, watched, shut down."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import traceback
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from homeport.build.plan import PlannedDependency
+from homeport.contracts.api import Contract
+from homeport.contracts.fingerprint import fingerprint
+from homeport.contracts.signature import ServiceSignature, signature_of
+from homeport.model import Dependency, State
+from homeport.registry.api import InstanceSpec
+from homeport.rpc.caller import Caller
+from homeport.rpc.handles import Handle
+from homeport.worker.api import HostedService, WorkerSpec
+from homeport.worker.assembly import assemble, load
+from homeport.worker.host import Host, HostedInstance
+
+if TYPE_CHECKING:
+    from homeport.worker.asgi import AsgiServer
+
+log = logging.getLogger("homeport.worker")
+
+HEALTH_PERIOD, HEALTH_TIMEOUT = 5.0, 2.0  # seconds
+STARTUP_RETRY_FIRST, STARTUP_RETRY_MOST = 0.5, 30.0
+
+ReportState = Callable[[str, State, str, str], Awaitable[None]]
+
+
+class Member:
+    """One instance with all that belongs to it."""
+
+    def __init__(self, hosted: HostedInstance, spec: InstanceSpec, contract: Contract, asgi: AsgiServer | None) -> None:
+        self.hosted, self.spec, self.contract, self.asgi = hosted, spec, contract, asgi
+        self.optional: list[tuple[str, str]] = []  # (attribute, service) that become None when absent at start
+
+
+class Crew:
+    """All instances of a worker."""
+
+    def __init__(self, spec: WorkerSpec, host: Host, caller: Caller, report: ReportState) -> None:
+        self.members: dict[str, Member] = {}
+        self.endpoint = f"unix:{Path(spec.runtime) / (spec.name + '.sock')}"
+        self._spec, self._host, self._caller, self._report = spec, host, caller, report
+
+    def assemble(self) -> None:
+        """Import every service and make its instances.
+
+        Raises:
+            DefinitionError, ConfigError: one cannot be served as it is written or configured.
+        """
+        for service in self._spec.services:
+            target = load(service.plan.location, self._spec.root)
+            for _ in range(service.instances):
+                member = self._app(service, target) if service.plan.kind == "asgi" else self._object(service, target)
+                self.members[member.hosted.id] = member
+                self._host.add(member.hosted)
+
+    def _object(self, service: HostedService, cls: type) -> Member:
+        plan = service.plan
+        signature = signature_of(cls, plan.name)
+
+        def handle(dependency: PlannedDependency, types: Callable[[], ServiceSignature | None]) -> Handle:
+            return Handle(self._caller, dependency.service, owner=plan.name, types=types, timeout=dependency.timeout)
+
+        target = assemble(cls, plan, service.config, handle)
+        return self._member(service, target, _with_timeouts(signature, service.timeouts), getattr(target, "asgi", None))
+
+    def _app(self, service: HostedService, app: Any) -> Member:
+        contract = Contract(service=service.plan.name, asgi=True, public=service.plan.public)
+        contract = msgspec.structs.replace(contract, fingerprint=fingerprint(contract))
+        return self._member(service, None, ServiceSignature(service.plan.name, contract, {}), app)
+
+    def _member(self, service: HostedService, target: Any, signature: ServiceSignature, app: Any) -> Member:
+        plan = service.plan
+        name = f"{plan.name}-{secrets.token_hex(3)}"
+        hosted = HostedInstance(
+            id=name,
+            target=target,
+            signature=signature,
+            edges=self._host.edges,
+            concurrency=service.concurrency,
+            threads=service.threads,
+            through_codec=self._spec.force_rpc,
+        )
+        asgi = self._asgi(app, name, plan.name) if app is not None else None
+        spec = InstanceSpec(
+            id=name,
+            service=plan.name,
+            endpoints=(self.endpoint, asgi.endpoint) if asgi is not None else (self.endpoint,),
+            contract=signature.contract.fingerprint,
+            version=plan.version,
+            requires=tuple(
+                Dependency(service=dependency.service, optional=dependency.optional) for dependency in plan.dependencies
+            ),
+            public=plan.public,
+        )
+        member = Member(hosted, spec, signature.contract, asgi)
+        member.optional = [(one.attribute, one.service) for one in plan.dependencies if one.optional]
+        return member
+
+    def _asgi(self, app: Any, name: str, service: str) -> AsgiServer:
+        from homeport.worker.asgi import AsgiServer
+
+        return AsgiServer(app, Path(self._spec.runtime) / f"{name}.http", service)
+
+    def contracts(self) -> tuple[Contract, ...]:
+        return tuple({member.contract.fingerprint: member.contract for member in self.members.values()}.values())
+
+    def in_flight(self) -> dict[str, int]:
+        return {name: member.hosted.admission.in_flight for name, member in list(self.members.items())}
+
+    # -- life ----------------------------------------------------------------------------------------------------------
+
+    async def start(self, name: str) -> None:
+        """Run ``startup()`` and say that the instance is ready; try again while it fails."""
+        member = self.members.get(name)
+        if member is None or member.hosted.state not in (State.STARTING, State.WAITING):
+            return
+        hosted = member.hosted
+        hosted.state = State.WAITING
+        self._drop_absent(member)
+        pause = STARTUP_RETRY_FIRST
+        while True:
+            try:
+                await hosted.hook("startup")
+                if member.asgi is not None:
+                    await member.asgi.start()
+                break
+            except Exception as error:
+                log.exception("instance.startup_failed", extra={"instance": name, "retry_in": pause})
+                last = "".join(traceback.format_exception(error)[-3:]).strip()
+                await self._report(name, State.UNHEALTHY, f"startup() failed: {_brief(error)}", last)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, STARTUP_RETRY_MOST)
+        if hosted.state is State.WAITING:  # else it was told to drain meanwhile
+            hosted.state = State.READY
+            self._caller.route(hosted.service).host(hosted)
+            await self._report(name, State.READY, "startup() done", "")
+
+    def _drop_absent(self, member: Member) -> None:
+        for attribute, service in member.optional:
+            if member.hosted.target is not None and not self._caller.view.service(service).instances:
+                setattr(member.hosted.target, attribute, None)
+
+    async def watch_health(self) -> None:
+        """Ask each ready instance's ``health()`` every few seconds."""
+        while True:
+            await asyncio.sleep(HEALTH_PERIOD)
+            await asyncio.gather(*(self._examine(member) for member in list(self.members.values())))
+
+    async def _examine(self, member: Member) -> None:
+        hosted = member.hosted
+        if hosted.state not in (State.READY, State.UNHEALTHY) or getattr(hosted.target, "health", None) is None:
+            return
+        try:
+            async with asyncio.timeout(HEALTH_TIMEOUT):
+                reason = await hosted.hook("health")
+        except TimeoutError:
+            reason = f"health() did not answer within {HEALTH_TIMEOUT:g} s"
+        except Exception as error:
+            reason = f"health() raised {_brief(error)}"
+        state = State.UNHEALTHY if reason else State.READY
+        if state is not hosted.state and hosted.state in (State.READY, State.UNHEALTHY):
+            hosted.state = state
+            route = self._caller.route(hosted.service)
+            route.host(hosted) if state is State.READY else route.unhost(hosted)
+            await self._report(hosted.id, state, str(reason or "health() is well again"), "")
+
+    async def shut_down(self, member: Member, within: float) -> None:
+        """Stop its HTTP side, run ``shutdown()``; whatever they do, the worker goes on ending."""
+        try:
+            async with asyncio.timeout(within):
+                if member.asgi is not None:
+                    await member.asgi.stop(within / 2)
+                await member.hosted.hook("shutdown")
+        except TimeoutError:
+            log.warning("instance.shutdown_timeout", extra={"instance": member.hosted.id, "seconds": within})
+        except Exception:
+            log.exception("instance.shutdown_failed", extra={"instance": member.hosted.id})
+
+    def forget(self, member: Member) -> None:
+        self.members.pop(member.hosted.id, None)
+        self._host.instances.pop(member.hosted.id, None)
+        member.hosted.close()
+
+    def close(self) -> None:
+        for member in list(self.members.values()):
+            self.forget(member)
+
+
+def _brief(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def _with_timeouts(signature: ServiceSignature, timeouts: dict[str, float]) -> ServiceSignature:
+    """The settings' timeouts in place of the code's; callers read them from the contract."""
+    if not timeouts:
+        return signature
+    methods = tuple(
+        msgspec.structs.replace(method, timeout=timeouts.get(method.name, method.timeout))
+        for method in signature.contract.methods
+    )
+    contract = msgspec.structs.replace(signature.contract, methods=methods)
+    return ServiceSignature(signature.service, contract, signature.methods)

@@ -1,0 +1,89 @@
+"""Keeps a worker's lease alive from a thread of its own, so that a busy event loop does not lose it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from time import monotonic
+from types import TracebackType
+from typing import Self
+
+from homeport.errors import HomeportError
+from homeport.registry.api import REGISTRY_SERVICE, Heartbeat
+from homeport.rpc.blocking import BlockingLink
+from homeport.rpc.frames import Bind
+
+log = logging.getLogger("homeport.worker")
+
+LAG_TICK = 0.25  # seconds between looks at the loop
+_BEAT = Bind(service=REGISTRY_SERVICE, method="heartbeat")
+
+
+class HeartbeatThread:
+    """Beats every third of the lease, saying how far the event loop is behind.
+
+    ``lost`` is called on the loop when the registry does not know the session any more.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        name: str,
+        session: str,
+        lease: float,
+        in_flight: Callable[[], dict[str, int]],
+        lost: Callable[[], None],
+        token: str = "",
+    ) -> None:
+        self._endpoint, self._name, self._session, self._token = endpoint, name, session, token
+        self._period = lease / 3
+        self._in_flight, self._lost = in_flight, lost
+        self._loop = asyncio.get_running_loop()
+        self._stop = threading.Event()
+        self._ticked = monotonic()
+        self._ticker: asyncio.TimerHandle | None = None
+        self._thread = threading.Thread(target=self._run, name="homeport-heartbeat", daemon=True)
+
+    @property
+    def lag(self) -> float:
+        """Seconds the event loop is behind."""
+        return max(0.0, monotonic() - self._ticked - LAG_TICK)
+
+    def __enter__(self) -> Self:
+        self._tick()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        if self._ticker is not None:
+            self._ticker.cancel()
+
+    def _tick(self) -> None:
+        self._ticked = monotonic()
+        self._ticker = self._loop.call_later(LAG_TICK, self._tick)
+
+    def _run(self) -> None:
+        link: BlockingLink | None = None
+        while not self._stop.wait(self._period):
+            try:
+                if link is None:
+                    link = BlockingLink(self._endpoint, name=self._name, token=self._token, timeout=self._period)
+                beat = Heartbeat(session=self._session, lag=round(self.lag, 3), in_flight=self._in_flight())
+                reply = link.call(_BEAT, beat)
+                if not reply["known"]:
+                    self._loop.call_soon_threadsafe(self._lost)
+            except (HomeportError, OSError) as error:
+                log.debug("heartbeat.missed", extra={"error": str(error)})
+                if link is not None:
+                    link.close()
+                link = None
+            except RuntimeError:  # the loop is closed: the worker is ending
+                return
+        if link is not None:
+            link.close()

@@ -1,0 +1,112 @@
+"""The instances of a worker: objects of users' classes, served under one set of rules."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from homeport.contracts.signature import MethodSignature, ServiceSignature
+from homeport.errors import Draining, UnknownMethod
+from homeport.model import State
+from homeport.rpc.frames import Bind
+from homeport.rpc.serving import Admission, Binding, Edge, Edges
+from homeport.worker.threads import MethodThreads
+
+
+class HostedMethod:
+    """A method of one instance, its function ready to be awaited (or iterated, when it streams)."""
+
+    __slots__ = ("function", "signature")
+
+    def __init__(self, function: Callable[..., Any], signature: MethodSignature) -> None:
+        self.function, self.signature = function, signature
+
+
+class HostedInstance:
+    """One running copy of a service in this process."""
+
+    def __init__(
+        self,
+        *,
+        id: str,
+        target: Any,
+        signature: ServiceSignature,
+        edges: Edges,
+        concurrency: int,
+        threads: int,
+        through_codec: bool = False,
+    ) -> None:
+        self.id, self.target, self.signature = id, target, signature
+        self.service = signature.service
+        self.state = State.STARTING
+        self.through_codec = through_codec
+        self.admission = Admission(id, concurrency)
+        self.threads = MethodThreads(self.service, threads)
+        self._hook_threads = MethodThreads(f"{self.service} hooks", 4)
+        self._edges = edges
+        self._callers: dict[tuple[str, str], Edge] = {}
+        self._methods = {name: self._host(name, method) for name, method in signature.methods.items()}
+
+    def _host(self, name: str, signature: MethodSignature) -> HostedMethod:
+        function = getattr(self.target, name)
+        return HostedMethod(self.threads.awaitable(function) if signature.threaded else function, signature)
+
+    def method(self, name: str) -> HostedMethod:
+        method = self._methods.get(name)
+        if method is None:
+            raise UnknownMethod(self.service, name, self._methods)
+        return method
+
+    def edge(self, caller: str, method: str) -> Edge:
+        edge = self._callers.get((caller, method))
+        if edge is None:
+            edge = self._callers[caller, method] = self._edges.edge(caller, self.service, method)
+        return edge
+
+    async def hook(self, name: str) -> Any:
+        """Run ``startup``, ``shutdown`` or ``health``, sync or async; None where the class has none."""
+        function = getattr(self.target, name, None)
+        if function is None:
+            return None
+        if inspect.iscoroutinefunction(function):
+            return await function()
+        return await self._hook_threads.awaitable(function)()
+
+    def close(self) -> None:
+        self.threads.close()
+        self._hook_threads.close()
+
+
+class Host:
+    """Finds the instance and method that a connection wants."""
+
+    def __init__(self) -> None:
+        self.instances: dict[str, HostedInstance] = {}
+        self.edges = Edges()
+
+    def add(self, instance: HostedInstance) -> None:
+        self.instances[instance.id] = instance
+
+    def of_service(self, service: str) -> HostedInstance | None:
+        return next((one for one in self.instances.values() if one.service == service), None)
+
+    def bind(self, request: Bind) -> Binding:
+        instance = self.instances.get(request.instance) if request.instance else self.of_service(request.service)
+        if instance is None or instance.service != request.service:
+            # Another worker lives at this address now. Nothing was started, so the caller may look elsewhere.
+            raise Draining(f"{request.instance or request.service} is not served here any more")
+        method = instance.method(request.method)
+        signature = method.signature
+        json = request.json
+        return Binding(
+            service=instance.service,
+            method=request.method,
+            caller=request.caller,
+            function=method.function,
+            decode=(lambda body: signature.decode_arguments(body, json=True)) if json else signature.decode_arguments,
+            encode=(lambda value: signature.encode_result(value, json=True)) if json else signature.encode_result,
+            streams=signature.streams,
+            admission=instance.admission,
+            edge=instance.edge(request.caller, request.method),
+        )
