@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from homeport.authoring.dependency import dependency
     from homeport.authoring.method import method
     from homeport.authoring.service import service
-    from homeport.connect import Client, connect, connect_sync
+    from homeport.client import Client, connect, connect_sync
     from homeport.errors import (
         ConnectionLost,
         DeadlineExceeded,
@@ -61,7 +61,7 @@ if not TYPE_CHECKING:
             "homeport.authoring.dependency": "dependency",
             "homeport.authoring.method": "method",
             "homeport.authoring.service": "service",
-            "homeport.connect": "Client connect connect_sync",
+            "homeport.client": "Client connect connect_sync",
             "homeport.errors": "ConnectionLost DeadlineExceeded Draining HomeportError NoEndpoint Overloaded"
             " ProtocolError RemoteError ServiceError Unavailable UsageError",
             "homeport.rpc.context": "current timeout",

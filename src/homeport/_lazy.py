@@ -29,11 +29,6 @@ class LazyPackage(ModuleType):
         setattr(self, name, value)
         return value
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        # Importing the submodule homeport.connect would put the module where the function of that name belongs.
-        if not (isinstance(value, ModuleType) and name in self._sources):
-            super().__setattr__(name, value)
-
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *self._sources, *self._submodules, "__version__"})
 

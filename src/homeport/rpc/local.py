@@ -1,7 +1,8 @@
 """Calls inside one process: a plain await under the same rules as over a connection.
 
 The same deadlines (one shared sweep), cancellation, admission limit, counters and errors. The one difference: the
-callee runs in its caller's task, so one that swallows its cancellation delays the caller, and is reported with its stack.
+callee runs in its caller's task, so one that swallows its cancellation delays the caller; it is reported with its
+stack.
 """
 
 from __future__ import annotations

@@ -110,7 +110,7 @@ class Crew:
     def _asgi(self, app: Any, name: str, service: str) -> AsgiServer:
         from homeport.worker.asgi import AsgiServer
 
-        return AsgiServer(app, Path(self._spec.runtime) / f"{name}.http", service)
+        return AsgiServer(app, service, str(Path(self._spec.runtime) / f"{name}.http"))
 
     def contracts(self) -> tuple[Contract, ...]:
         return tuple({member.contract.fingerprint: member.contract for member in self.members.values()}.values())

@@ -1,0 +1,221 @@
+"""A client for programs that are no service: scripts, notebooks, web apps."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from homeport.errors import ConnectionLost, DefinitionError, NoNode, NotSent
+from homeport.model import Cause, Change, Instance
+from homeport.node.api import NodeApi
+from homeport.registry.api import RegistryApi, WatchItem, WatchRequest
+from homeport.rpc import ambient
+from homeport.rpc.caller import Caller
+from homeport.rpc.handles import Handle, no_types
+from homeport.rpc.json_calls import JsonCalls
+from homeport.rpc.peers import Links
+from homeport.rpc.standing import Standing
+
+if TYPE_CHECKING:
+    from homeport.client_sync import SyncClient
+
+S = TypeVar("S")
+
+
+class Client:
+    """Calls services and watches them; made by ``connect()``."""
+
+    def __init__(self, standing: Standing, caller: Caller, name: str, *, shared: bool = False) -> None:
+        self._standing, self._caller, self._name, self._shared = standing, caller, name, shared
+        self._json = JsonCalls(caller, name)
+        self._handles: dict[str, Handle] = {}
+
+    @property
+    def registry(self) -> RegistryApi:
+        """The registry's own API."""
+        return self._standing.registry
+
+    @property
+    def node(self) -> NodeApi:
+        """The node process's own API."""
+        return self._standing.node
+
+    @property
+    def caller(self) -> Caller:
+        return self._caller
+
+    def service(self, name: str) -> Any:
+        """A handle whose results are plain data: ``await hp.service("payments").process(payment)``."""
+        handle = self._handles.get(name)
+        if handle is None:
+            handle = self._handles[name] = Handle(self._caller, name, owner=self._name)
+        return handle
+
+    def get(self, cls: type[S], name: str | None = None) -> S:
+        """A handle typed as the service class ``cls``: ``await hp.get(Payments).process(payment)``.
+
+        Raises:
+            DefinitionError: ``cls`` is not marked ``@service``, and no ``name`` was given.
+        """
+        service = name or _service_of(cls)
+        types = cache(lambda: _signature(cls, service)) if isinstance(cls, type) else no_types
+        return cast(S, Handle(self._caller, service, owner=self._name, types=types))
+
+    async def instances(self, service: str = "") -> list[Instance]:
+        """The instances of one service, or of all."""
+        return await self.registry.instances(service)
+
+    async def watch(self, service: str) -> AsyncIterator[Change]:
+        """The service's instances as they are, then each change; goes on over a restart of the node process."""
+        request = WatchRequest(services=(service,))
+        told: dict[str, int] = {}  # per instance, the revision that was last yielded
+        while True:
+            try:
+                async for item in self.registry.watch(request):
+                    request = WatchRequest(services=(service,), from_revision=item.revision, store=item.store)
+                    for change in _changes(item):
+                        if told.get(change.instance_id, -1) < change.revision:
+                            told[change.instance_id] = change.revision
+                            yield change
+            except ConnectionLost:
+                continue  # the next request waits for the node process to come back
+
+    async def call_json(
+        self,
+        service: str,
+        method: str,
+        body: bytes,
+        *,
+        timeout: float | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """Call with arguments as JSON (object: by name, array: by position); the result is JSON."""
+        return await self._json.call(service, method, body, timeout=timeout, carrying=dict(metadata or {}))
+
+    def stream_json(
+        self,
+        service: str,
+        method: str,
+        body: bytes,
+        *,
+        timeout: float | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> AsyncIterator[bytes]:
+        """Like ``call_json`` for a method that streams: one JSON text per item."""
+        return self._json.stream(service, method, body, timeout=timeout, carrying=dict(metadata or {}))
+
+    async def close(self) -> None:
+        if not self._shared:
+            await self._caller.close()
+            await self._standing.__aexit__(None, None, None)
+
+
+def _changes(item: WatchItem) -> Iterator[Change]:
+    """The changes of an item; a snapshot's instances count as changes too."""
+    for answer in item.snapshot or ():
+        for instance in answer.instances:
+            cause = instance.cause or Cause(what="registered", actor="registry")
+            yield Change(
+                revision=instance.revision,
+                service=instance.service,
+                instance_id=instance.id,
+                instance=instance,
+                cause=cause,
+            )
+    yield from item.changes
+
+
+def _service_of(cls: Any) -> str:
+    options = getattr(cls, "__dict__", {}).get("__homeport_service__")
+    if options is None:
+        raise DefinitionError(f"{cls!r} is not marked @service; mark it, or say which: get({cls.__name__}, name=…)")
+    name: str = options.name
+    return name
+
+
+def _signature(cls: type, service: str) -> Any:
+    from homeport.contracts.signature import signature_of
+
+    return signature_of(cls, service)
+
+
+class Connecting:
+    """What ``connect()`` returns: await it, or use it with ``async with``."""
+
+    def __init__(self, node: str | None, name: str, token: str) -> None:
+        self._node, self._name, self._token = node, name, token
+        self._client: Client | None = None
+
+    def __await__(self) -> Generator[Any, Any, Client]:
+        return self._open().__await__()
+
+    async def __aenter__(self) -> Client:
+        self._client = await self._open()
+        return self._client
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._client is not None:
+            await self._client.close()
+
+    async def _open(self) -> Client:
+        inside = ambient.installed()
+        if inside is not None and self._node is None and inside[1].loop is asyncio.get_running_loop():
+            return Client(*inside, self._name, shared=True)
+        from homeport.nodes import find_node
+
+        address = find_node(self._node, os.environ, Path.cwd())
+        caller: Caller | None = None
+
+        def changed(services: set[str]) -> None:
+            if caller is not None:
+                caller.refresh(services)
+
+        standing = Standing(address.endpoint, name=self._name, token=self._token, on_changed=changed)
+        caller = Caller(standing.view, Links(self._name, self._token), standing.need)
+        try:
+            await standing.__aenter__()
+        except NotSent as error:
+            raise NoNode(f"the node {address.name or address.endpoint} does not answer: {error}") from error
+        return Client(standing, caller, self._name)
+
+
+def connect(node: str | None = None, *, name: str = "script", token: str = "") -> Connecting:
+    """Connect to a running node: ``async with homeport.connect() as hp:`` or ``hp = await homeport.connect()``.
+
+    ``node`` is its name, its folder or its endpoint; by default ``HOMEPORT_NODE``, the nearest ``.homeport`` folder
+    upward, or the only running node. ``name`` is how callees see this program. Inside a worker it shares the worker's
+    own connections.
+
+    Raises (when awaited):
+        NoNode: none was found, or several.
+    """
+    return Connecting(node, name, token)
+
+
+def connect_sync(node: str | None = None, *, name: str = "script", token: str = "") -> SyncClient:
+    """Like ``connect()``, for code without an event loop (Django views, prefork servers) or beside a running one.
+
+    ::
+
+        with homeport.connect_sync() as hp:
+            hp.service("payments").process({"amount": 5})
+
+    Raises:
+        NoNode: none was found, or several.
+    """
+    from homeport.client_sync import SyncClient
+
+    return SyncClient(node, name, token)
+
+
+def ambient_client() -> Client | None:
+    """The client of the worker this code runs in; None outside of one."""
+    inside = ambient.installed()
+    return Client(*inside, inside[0].name, shared=True) if inside is not None else None
