@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import random
 import sys
 import time
@@ -16,10 +17,15 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
 
+from homeport.errors import NoNode
+from homeport.nodes import find_node
+
+DEFAULT_URL = "http://127.0.0.1:7070"
 MIX = {"browse": 10, "cart": 3, "add": 2, "currency": 2, "index": 1, "checkout": 1}
 CURRENCIES = ("EUR", "USD", "GBP", "JPY", "CHF", "SEK")
 BUSINESS = frozenset({"out_of_stock", "empty_cart", "card_declined", "card_expired", "checkout_in_progress"})
@@ -217,6 +223,13 @@ def show(report: dict[str, Any]) -> None:
             )
 
 
+def url_of_the_node() -> str:
+    try:
+        return find_node(None, os.environ, Path.cwd()).url or DEFAULT_URL
+    except NoNode:
+        return DEFAULT_URL
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m examples.boutique.load", description=(__doc__ or "").split("\n")[0]
@@ -226,16 +239,15 @@ def main() -> int:
     parser.add_argument(
         "--think", type=float, default=0.1, help="mean seconds between two requests of one (default 0.1)"
     )
-    parser.add_argument("--url", default="http://127.0.0.1:7070", help="of the front (default %(default)s)")
+    parser.add_argument("--url", help="of the front (default: of the node that runs here)")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     options = parser.parse_args()
+    url = options.url or url_of_the_node()
     try:
         shown = sys.stderr.isatty() and not options.json
-        report = asyncio.run(run(options.url, options.users, options.seconds, options.think, shown))
+        report = asyncio.run(run(url, options.users, options.seconds, options.think, shown))
     except httpx.HTTPError as error:
-        print(
-            f"no boutique answers at {options.url} ({error}); start it: homeport run examples/boutique", file=sys.stderr
-        )
+        print(f"no boutique answers at {url} ({error}); start it: homeport run examples/boutique", file=sys.stderr)
         return 3
     except KeyboardInterrupt:
         return 130
