@@ -42,7 +42,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     host: str = "127.0.0.1"
     port: Port = 7070  # when not asked for and taken, the next free one
     token: Secret = ""
-    tls_cert: str = ""
+    tls_certificate: str = ""
     tls_key: str = ""
     plain_http: bool = False  # accept a bind beyond loopback without TLS, because a proxy in front ends it
     layout: Literal["spread", "single"] = "spread"

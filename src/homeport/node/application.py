@@ -1,0 +1,144 @@
+"""The application a node runs: its plan in each release, and what that and the settings want of every service."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from homeport.build.plan import Finding, Plan, PlannedService
+from homeport.config import Config, ServiceConfig
+from homeport.errors import HomeportError, near_names
+from homeport.node.desired import Start, Wish
+from homeport.node.releases import Release
+from homeport.worker.api import HostedService, WorkerSpec
+
+
+class ScanFailed(HomeportError):
+    """The source has errors; nothing was started. One line each: ``path:line:column: error: message``."""
+
+    def __init__(self, findings: tuple[Finding, ...]) -> None:
+        super().__init__(findings)
+        self.findings = findings
+
+    def __str__(self) -> str:
+        return "\n".join(shown(finding) for finding in self.findings)
+
+
+class Edition(msgspec.Struct, frozen=True, kw_only=True):
+    """One release together with the plan that was made of it."""
+
+    plan: Plan
+    release: Release
+
+
+class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
+    """What every worker is told alike."""
+
+    node: str  # endpoint
+    runtime: Path
+    logs: Path
+    force_rpc: bool
+    debug: bool
+
+
+def checked(plan: Plan) -> Plan:
+    """``plan``, if its source has no errors.
+
+    Raises:
+        ScanFailed: it has.
+    """
+    errors = tuple(finding for finding in plan.findings if finding.severity == "error")
+    if errors:
+        root = plan.root
+        raise ScanFailed(tuple(msgspec.structs.replace(e, path=os.path.join(root, e.path)) for e in errors))
+    return plan
+
+
+def shown(finding: Finding) -> str:
+    return f"{finding.path}:{finding.line}:{finding.column}: {finding.severity}: {finding.message}"
+
+
+def replicas(service: PlannedService, config: Config) -> int:
+    """How many instances the settings, or else the class, want."""
+    chosen = config.services.get(service.name, ServiceConfig()).replicas
+    return service.replicas if chosen is None else min(chosen, 1) if service.singleton else chosen
+
+
+def wishes(plan: Plan, releases: Mapping[str, str], wanted: Mapping[str, int], config: Config) -> dict[str, Wish]:
+    """What is wanted of every service of ``plan``; ``releases`` says which release each service runs."""
+    return {
+        service.name: Wish(
+            replicas=wanted.get(service.name, replicas(service, config)),
+            release=releases[service.name],
+            isolated=service.isolated,
+            singleton=service.singleton,
+        )
+        for service in plan.services
+    }
+
+
+def together(changed: set[str], plan: Plan, layout: str) -> set[str]:
+    """The services that must change with those that did, because they share a worker."""
+    group = {service.name for service in plan.services if not (service.isolated or service.singleton)}
+    return changed | group if layout == "single" and changed & group else changed
+
+
+def worker_spec(start: Start, edition: Edition, config: Config, surroundings: Surroundings) -> WorkerSpec:
+    """Everything a worker has to know."""
+    hosted = []
+    for name, count in start.services:
+        service = edition.plan.service(name)
+        if service is None:
+            raise LookupError(f"release {start.release} has no service {name!r}")
+        hosted.append(_hosted(service, count, config.services.get(name, ServiceConfig())))
+    node = config.node
+    return WorkerSpec(
+        name=start.worker,
+        node=surroundings.node,
+        runtime=str(surroundings.runtime),
+        root=str(edition.release.root),
+        release=start.release,
+        services=tuple(hosted),
+        log=str(surroundings.logs / f"{start.worker}.log"),
+        ready_timeout=node.ready_timeout,
+        orphan_grace=node.orphan_grace,
+        drain_timeout=node.drain_timeout,
+        lease=node.lease,
+        force_rpc=surroundings.force_rpc,
+        debug=surroundings.debug,
+    )
+
+
+def _hosted(service: PlannedService, instances: int, config: ServiceConfig) -> HostedService:
+    timeouts = {name: method.timeout for name, method in config.methods.items() if method.timeout is not None}
+    return HostedService(
+        plan=service,
+        instances=instances,
+        config=config.config,
+        concurrency=config.concurrency,
+        threads=config.threads,
+        weight=config.weight,
+        timeouts=timeouts,
+    )
+
+
+def settings_findings(plan: Plan, config: Config) -> tuple[Finding, ...]:
+    """Settings for services that the application does not have, and replicas that a singleton cannot have."""
+    names = [service.name for service in plan.services]
+    found = []
+    for name, settings in config.services.items():
+        service = plan.service(name)
+        if service is None:
+            near = near_names(name, names)
+            hint = f"; did you mean {' or '.join(near)}?" if near else ""
+            found.append(_setting(name, f"the application has no service {name!r}{hint}"))
+        elif service.singleton and (settings.replicas or 0) > 1:
+            found.append(_setting(name, f"{name!r} is a singleton: it runs once, whatever replicas says"))
+    return tuple(found)
+
+
+def _setting(name: str, message: str) -> Finding:
+    return Finding(severity="warning", path=f"[services.{name}]", line=0, column=0, message=message)

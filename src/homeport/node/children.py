@@ -1,0 +1,122 @@
+"""How the node's own kinds of child process are started: what each is told, and what is noted of it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from homeport.clock import Clock
+from homeport.config import Config
+from homeport.http.api import FrontSpec
+from homeport.logfiles import tail
+from homeport.node.adoption import Record, Records
+from homeport.node.application import Edition, Surroundings, worker_spec
+from homeport.node.desired import Start
+from homeport.node.launch import LaunchFailed, OsProcess, launch
+from homeport.node.port import is_loopback
+from homeport.nodes import write_private
+
+EVIDENCE_LINES = 20
+FRONT = "front"
+
+
+class Children:
+    """Starts ``python -m …`` with a file that says everything, and notes the process before and after."""
+
+    def __init__(self, records: Records, logs: Path, cwd: Path, environ: Mapping[str, str], clock: Clock) -> None:
+        self.records, self._logs, self._cwd, self._environ, self._clock = records, logs, cwd, environ, clock
+
+    def start(self, module: str, spec: msgspec.Struct, record: Record, inherit: tuple[int, ...] = ()) -> OsProcess:
+        """Start the module's process.
+
+        Raises:
+            LaunchFailed: the operating system refused, or the disk is full.
+        """
+        told = self.records.spec(record.name)
+        try:
+            write_private(told, msgspec.json.encode(spec))
+            self.records.note(record)
+            process = launch(
+                ["-m", module, str(told)],
+                log=self.log(record.name),
+                cwd=self._cwd,
+                environ=self._environ,
+                inherit=inherit,
+            )
+        except OSError as error:
+            raise LaunchFailed(f"cannot start {record.name}: {error}") from error
+        except LaunchFailed:
+            self.records.forget(record.name)
+            raise
+        noted = msgspec.structs.replace(record, pid=process.pid, process=process.process, started=self._clock.wall())
+        try:
+            self.records.note(noted)
+        except OSError:
+            pass  # a successor finds it by what it was told
+        return process
+
+    def log(self, name: str) -> Path:
+        return self._logs / f"{name}.log"
+
+    def last_lines(self, name: str) -> str:
+        return "\n".join(record.text for record in tail(self.log(name), EVIDENCE_LINES))
+
+
+class WorkerLauncher:
+    """Starts workers from the edition that their release belongs to."""
+
+    def __init__(
+        self, children: Children, editions: Mapping[str, Edition], config: Config, surroundings: Surroundings
+    ) -> None:
+        self._children, self._editions, self._config, self._surroundings = children, editions, config, surroundings
+
+    def launch(self, start: Start) -> OsProcess:
+        spec = worker_spec(start, self._editions[start.release], self._config, self._surroundings)
+        record = Record(name=start.worker, release=start.release, services=dict(start.services))
+        return self._children.start("homeport.worker", spec, record)
+
+    def forget(self, worker: str) -> None:
+        self._children.records.forget(worker)
+
+    def last_lines(self, worker: str) -> str:
+        return self._children.last_lines(worker)
+
+
+class FrontLauncher:
+    """Starts the front on a socket that the node has bound."""
+
+    def __init__(self, children: Children, config: Config, node: str, ready_file: Path) -> None:
+        self._children, self._config, self._node, self._ready_file = children, config, node, ready_file
+
+    def launch(self, listening: socket.socket, url: str) -> OsProcess:
+        node = self._config.node
+        spec = FrontSpec(
+            node=self._node,
+            name=FRONT,
+            host=node.host,
+            port=listening.getsockname()[1],
+            fd=listening.fileno(),
+            token=node.token,
+            public_only=not is_loopback(node.host),
+            allowed_hosts=node.allowed_hosts,
+            allow_metadata=node.allow_metadata,
+            tls_certificate=node.tls_certificate,
+            tls_key=node.tls_key,
+            log=str(self._children.log(FRONT)),
+            log_level=node.log_level,
+            orphan_grace=node.orphan_grace,
+            drain_timeout=node.drain_timeout,
+            lease=node.lease,
+            ready_file=str(self._ready_file),
+        )
+        record = Record(name=FRONT, url=url, port=spec.port)
+        return self._children.start("homeport.http", spec, record, inherit=(listening.fileno(),))
+
+    def forget(self) -> None:
+        self._children.records.forget(FRONT)
+
+    def last_lines(self) -> str:
+        return self._children.last_lines(FRONT)
