@@ -38,7 +38,7 @@ class Connect(Protocol):
 
 def connect(node: str | None, /) -> AbstractAsyncContextManager[Client]:
     """The real thing: ``homeport.connect()`` under the command line's name."""
-    from homeport.connect import connect as open_client
+    from homeport.client import connect as open_client
 
     return open_client(node=node, name="homeport")
 

@@ -31,7 +31,9 @@ def show(
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Print every setting as it would be in force here. Secrets are not shown.
+    """Print every setting.
+
+    As it would be in force for a `homeport run` in this folder. Secrets are not shown.
 
     Examples:
 

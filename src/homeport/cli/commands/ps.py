@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 def ps(context: typer.Context, node: options.Node = None, as_json: options.Json = False) -> None:
     """List instances, and who waits for whom.
 
+    Workers that crash before they register are listed too, with why.
+
     Examples:
 
       homeport ps

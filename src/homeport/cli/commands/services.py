@@ -28,6 +28,8 @@ def services(
 ) -> None:
     """List the services, or the methods of one.
 
+    A service is listed as soon as it is known, ready or not.
+
     Examples:
 
       homeport services
