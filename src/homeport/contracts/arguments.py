@@ -20,7 +20,7 @@ from homeport.contracts.wire import (
     json_decoder,
     msgpack_decoder,
 )
-from homeport.errors import BadArguments
+from homeport.errors import BadArguments, ServiceError
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
@@ -54,7 +54,7 @@ def argument_decoder(parameters: Parameters) -> DecodeArguments:
             if decode is not None:
                 try:
                     arguments = decode(body)
-                except UNREADABLE:
+                except Exception:
                     return carefully(body, False)
                 if head > last_map:
                     return arguments, {}
@@ -112,7 +112,9 @@ def _careful_decoder(parameters: Parameters) -> Callable[[Buffer, bool], Argumen
     def argument(name: str, body: Buffer, json: bool) -> Any:
         try:
             return decoder(name, json)(body)
-        except UNREADABLE as error:
+        except ServiceError:  # raised by the argument's own class: an answer, not a misfit
+            raise
+        except Exception as error:
             raise parameters.bad(explain(error, f"$.{name}")) from error
 
     def carefully(body: Buffer, json: bool) -> Arguments:

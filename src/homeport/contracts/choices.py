@@ -14,6 +14,7 @@ import typing
 from typing import Annotated, Any, Literal, Union
 
 from homeport.contracts.api import Schema
+from homeport.contracts.reading import follow
 from homeport.contracts.schemas import Schemas, Unfit
 from homeport.contracts.wire import Alternatives, msgpack_decoder, type_name
 
@@ -61,7 +62,7 @@ def _union_of(members: tuple[Any, ...]) -> Any:
 def _alternatives(options: tuple[Any, ...]) -> type[Alternatives]:
     shown = " | ".join(type_name(option) for option in options)
     described = Schemas(options)
-    schemas = [_resolved(schema, described.definitions) for schema in described.schemas]
+    schemas = [follow(schema, described.definitions) for schema in described.schemas]
     for later in range(1, len(options)):
         for earlier in range(later):
             if not _never_takes(schemas[earlier], schemas[later], described.definitions):
@@ -76,29 +77,21 @@ def _alternatives(options: tuple[Any, ...]) -> type[Alternatives]:
 
 def _never_takes(reader: Schema, written: Schema, definitions: dict[str, Schema]) -> bool:
     """Whether data of ``written`` certainly fails to decode as ``reader``."""
-    if "type" not in reader or "type" not in written or reader["type"] != written["type"]:
-        kinds = {reader.get("type"), written.get("type")}
+    kinds = {reader.get("type"), written.get("type")}
+    if len(kinds) == 2:
         return None not in kinds and kinds != {"integer", "number"}
-    if reader["type"] != "object" or "properties" not in reader or "properties" not in written:
+    if kinds != {"object"} or "properties" not in reader or "properties" not in written:
         return False
     if written.get("additionalProperties", False) is not False:
         return False
     if set(reader.get("required", ())) - set(written["properties"]):
         return True
-    return any(
-        _constants(reader["properties"][name], definitions).isdisjoint(_constants(other, definitions))
-        for name, other in written["properties"].items()
-        if name in reader["properties"]
-        and _constants(reader["properties"][name], definitions)
-        and _constants(other, definitions)
-    )
+    shared = reader["properties"].keys() & written["properties"].keys()
+    constants = [(_constants(reader, name, definitions), _constants(written, name, definitions)) for name in shared]
+    return any(mine and others and mine.isdisjoint(others) for mine, others in constants)
 
 
-def _constants(schema: Schema, definitions: dict[str, Schema]) -> set[Any]:
-    schema = _resolved(schema, definitions)
+def _constants(record: Schema, name: str, definitions: dict[str, Schema]) -> set[Any]:
+    """The only values a property may have; empty if it may have others."""
+    schema = follow(record["properties"][name], definitions)
     return {schema["const"]} if "const" in schema else set(schema.get("enum", ()))
-
-
-def _resolved(schema: Schema, definitions: dict[str, Schema]) -> Schema:
-    name = schema.get("$ref", "").removeprefix("#/$defs/")
-    return definitions[name] if name else schema

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from homeport.contracts.wire import (
-    UNREADABLE,
     Buffer,
     encode_json,
     encode_msgpack,
@@ -51,7 +50,7 @@ def result_decoder(method: str, of: Any, shown: str) -> DecodeResult:
     def decode_result(body: Buffer, json: bool = False) -> Any:
         try:
             return from_json(body) if json else from_msgpack(body)
-        except UNREADABLE as error:
+        except Exception as error:
             raise BadResult(
                 f"{method} returned what its contract ({shown}) does not allow: {explain(error, '$')}; mend the "
                 "callee, or bring both sides to the same version"

@@ -16,6 +16,7 @@ import msgspec.inspect as mi
 
 from homeport.contracts import models
 from homeport.contracts.api import Schema
+from homeport.contracts.reading import follow
 from homeport.contracts.wire import Alternatives, type_name
 
 _REF = "#/$defs/"
@@ -110,7 +111,10 @@ class Schemas:
         needed = sum(field.required for field in info.fields)
         if getattr(info, "tag_field", None) is not None:
             columns, needed = [{"const": info.tag}, *columns], needed + 1
-        return {"type": "array", "prefixItems": columns, "minItems": needed}
+        row: Schema = {"type": "array", "prefixItems": columns, "minItems": needed}
+        if isinstance(info, mi.NamedTupleType) or info.forbid_unknown_fields:
+            row |= {"items": False, "maxItems": len(columns)}
+        return row
 
     def _field(self, field: mi.Field, path: str) -> Schema:
         schema = self._schema(field.type, path)
@@ -134,7 +138,7 @@ class Schemas:
 
     def _map(self, info: mi.DictType, path: str) -> Schema:
         schema: Schema = {"type": "object", **_span(info, "Properties")}
-        keys = self._resolved(self._schema(info.key_type, f"{path}{{key}}"))
+        keys = follow(self._schema(info.key_type, f"{path}{{key}}"), self.definitions)
         if keys.get("type") in ("array", "object", "boolean", "null"):
             raise Unfit(f"{path}{{key}}", f"JSON has no keys of type {keys['type']}; use str, or a list of pairs")
         if keys.get("type") == "integer":
@@ -177,10 +181,6 @@ class Schemas:
         for wanted, schema in inner.items():
             self.definitions[names[wanted]] = renamed_references(schema, names)
         return names
-
-    def _resolved(self, schema: Schema) -> Schema:
-        name = schema.get("$ref", "").removeprefix(_REF)
-        return self.definitions[name] if name else schema
 
 
 def with_default(schema: Schema, default: Any) -> Schema:

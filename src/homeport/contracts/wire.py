@@ -27,7 +27,12 @@ class Misfit(ValueError):
         self.path, self.what = path, what
 
 
-class Alternatives:
+class _StandIn(type):
+    def __instancecheck__(cls, instance: object) -> bool:
+        return True  # msgspec asks whether a hook gave an instance of the type it was asked for
+
+
+class Alternatives(metaclass=_StandIn):
     """Base of the stand-ins for unions that msgspec cannot decode by itself; see ``choices``."""
 
     options: tuple[Any, ...]
