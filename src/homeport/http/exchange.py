@@ -34,7 +34,7 @@ class Exchange:
     Of a header that is repeated, the last value counts.
     """
 
-    __slots__ = ("headers", "receive", "scope", "send_message", "service", "started", "trace")
+    __slots__ = ("_body_read", "headers", "receive", "scope", "send_message", "service", "started", "trace")
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope, self.receive, self.send_message = scope, receive, send
@@ -42,6 +42,7 @@ class Exchange:
         self.trace: Trace = trace_of(self.headers.get(b"traceparent"))
         self.service = ""  # whom the request is for, once that is known
         self.started = False
+        self._body_read = asyncio.Event()
 
     @property
     def method(self) -> str:
@@ -55,6 +56,10 @@ class Exchange:
     def url(self) -> str:
         """Scheme, host and port as the client wrote them."""
         return f"{self.scope['scheme']}://{self.headers.get(b'host', b'localhost').decode('latin-1')}"
+
+    @property
+    def has_body(self) -> bool:
+        return b"transfer-encoding" in self.headers or self.headers.get(b"content-length", b"0") != b"0"
 
     def require_json(self) -> None:
         """Refuse what is not declared as JSON: a foreign page cannot send that without asking first."""
@@ -82,6 +87,7 @@ class Exchange:
             if body := message.get("body", b""):
                 yield body
             if not message.get("more_body", False):
+                self._body_read.set()
                 return
 
     async def body(self, limit: int = BODY_LIMIT_BYTES) -> bytes:
@@ -99,8 +105,11 @@ class Exchange:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def while_connected(self) -> _WhileConnected:
-        """A block that is cancelled, and left with ``ClientGone``, when the client goes. The body has been read."""
-        return _WhileConnected(self.receive)
+        """A block that is cancelled, and left with ``ClientGone``, when the client goes.
+
+        A body must be read before the block, or inside it, where whoever reads it also sees the client go.
+        """
+        return _WhileConnected(self.receive, self._body_read if self.has_body else None)
 
     async def start(self, status: int, headers: _Headers) -> None:
         self.started = True
@@ -156,10 +165,10 @@ class Exchange:
 class _WhileConnected:
     """Cancels the task inside the block when the client goes, as ``asyncio.timeout`` does when time is up."""
 
-    __slots__ = ("_cancelling", "_gone", "_receive", "_task", "_watcher")
+    __slots__ = ("_body_read", "_cancelling", "_gone", "_receive", "_task", "_watcher")
 
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
+    def __init__(self, receive: Receive, body_read: asyncio.Event | None) -> None:
+        self._receive, self._body_read = receive, body_read
         self._gone = False
 
     async def __aenter__(self) -> None:
@@ -168,6 +177,8 @@ class _WhileConnected:
         self._watcher = asyncio.create_task(self._watch(), name="http.while-connected")
 
     async def _watch(self) -> None:
+        if self._body_read is not None:
+            await self._body_read.wait()
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self._gone = True

@@ -65,7 +65,7 @@ class RegistryRoutes:
         await exchange.answer_value(await self._registry.put_instance(outside_instance(id, await exchange.body())))
 
     async def beat_instance(self, exchange: Exchange, id: str) -> None:
-        if exchange.headers.get(b"content-type") or exchange.headers.get(b"content-length", b"0") != b"0":
+        if exchange.has_body or b"content-type" in exchange.headers:
             exchange.require_json()
         await exchange.body()
         if not await self._registry.beat_instance(id):

@@ -79,7 +79,9 @@ def framing_for(accept: bytes) -> Framing:
 async def answer_stream(
     exchange: Exchange, items: AsyncIterator[bytes], framing: Framing, *, stop: asyncio.Event | None = None
 ) -> None:
-    """Send items as they come, until they or ``stop`` end it. However this ends, ``items`` is closed, which cancels what produces them.
+    """Send items as they come, until they or ``stop`` end it.
+
+    However this ends, ``items`` is closed, which cancels what produces them.
 
     An error before the first item is raised for the caller to answer; a later one is the stream's last word.
 
@@ -123,8 +125,8 @@ async def with_silences(
     It ends with the items, or once ``stop`` is set.
     """
     patience = first
-    stopped = asyncio.ensure_future((stop or asyncio.Event()).wait())
-    pending: asyncio.Future[bytes] | None = None
+    stopped: asyncio.Future[Any] = asyncio.ensure_future((stop or asyncio.Event()).wait())
+    pending: asyncio.Future[Any] | None = None
     try:
         while not stopped.done():
             if pending is None:
@@ -136,7 +138,7 @@ async def with_silences(
                     yield None
                 continue
             try:
-                item = pending.result()
+                item: bytes = pending.result()
             except StopAsyncIteration:
                 return
             finally:
