@@ -183,8 +183,8 @@ class _Reading:
             timeout = checked_timeout(options.pop("timeout", None), origin="dependency")  # type: ignore[arg-type]
         except DefinitionError as error:
             problem = str(error)
-        if mark.computed:
-            problem = f"dependency({mark.computed[0]}=…) is computed, but the scan reads only literals; write the value"
+        if mark.unreadable:
+            problem = f"dependency{mark.unreadable}"
         elif options:
             problem = f"dependency() has no option {next(iter(options))!r}; it has service, optional, timeout"
         elif service != "" and not is_valid_name(service):

@@ -15,9 +15,16 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     called: bool = False
     options: Mapping[str, object] = {}
     positional: tuple[object, ...] = ()
-    computed: tuple[str, ...] = ()  # options whose value is no literal; "**" for unpacked ones
+    computed: tuple[str, ...] = ()  # arguments that are no literals, as one would show them: "replicas=…"
     line: int
     column: int  # from 1
+
+    @property
+    def unreadable(self) -> str:
+        """Why the scan cannot tell what it says; empty when it can."""
+        if not self.computed:
+            return ""
+        return f"({self.computed[0]}) is computed, but the scan reads only literals; write the value itself"
 
 
 class TypeName(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +36,7 @@ class TypeName(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NOWHERE = TypeName()
+_NO_LITERAL = (ValueError, TypeError, RecursionError, MemoryError)
 
 
 def dotted(node: ast.expr) -> str:
@@ -52,14 +60,14 @@ def read_mark(node: ast.expr) -> Mark:
     for keyword in node.keywords:
         try:
             options[keyword.arg or "**"] = ast.literal_eval(keyword.value)
-        except ValueError:
-            computed.append(keyword.arg or "**")
+        except _NO_LITERAL:
+            computed.append(f"{keyword.arg}=…" if keyword.arg else "**…")
     positional: list[object] = []
     for argument in node.args:
         try:
             positional.append(ast.literal_eval(argument))
-        except ValueError:
-            computed.append("a positional argument")
+        except _NO_LITERAL:
+            computed.append("…")
     return Mark(
         name=dotted(node.func),
         called=True,

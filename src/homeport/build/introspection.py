@@ -1,12 +1,12 @@
-"""What a class without source can tell of itself: its annotations, its values, and the kinds of its functions."""
+"""What a class without source can tell of itself: annotations, values, parameters of its ``__init__``."""
 
 from __future__ import annotations
 
 import inspect
+import sys
 import types
 import typing
-from collections.abc import Callable, Iterator
-from dataclasses import is_dataclass
+from collections.abc import Callable
 from typing import Any
 
 from homeport.authoring.dependency import DependencyMarker
@@ -18,40 +18,39 @@ from homeport.build.expressions import Mark, TypeName
 class IntrospectedClass:
     """A class as its own attributes show it; how its functions use ``self`` stays unknown."""
 
+    is_dataclass = False  # the __init__ that it was given speaks for itself
+
     def __init__(self, cls: type) -> None:
-        self.is_dataclass = is_dataclass(cls)
-        own = vars(cls)
-        functions = [value for value in own.values() if inspect.isfunction(value)]
         self.types: dict[str, Any] = {}
-        fields = [self._field(name, hint, own.get(name, _ABSENT)) for name, hint in _annotations(cls).items()]
+        own = vars(cls)
+        init = own.get("__init__")
+        names = getattr(init, "__globals__", None) or vars(sys.modules.get(cls.__module__, types))
+        fields = [self._field(name, hint, own.get(name, _ABSENT)) for name, hint in _annotations(cls, names).items()]
         for name, value in own.items():
             if isinstance(value, DependencyMarker) and name not in self.types:
                 fields.append(self._field(name, None, value))
-        bound = frozenset(own)
-        self.body = ClassBody(fields=tuple(fields), bound=bound, functions=tuple(self._functions(functions)))
+        functions = (self._init(init, names),) if inspect.isfunction(init) else ()
+        self.body = ClassBody(fields=tuple(fields), bound=frozenset(own), functions=functions)
 
-    def _functions(self, functions: list[types.FunctionType]) -> Iterator[FunctionFacts]:
-        for function in functions:
-            parameters = (
-                list(inspect.signature(function).parameters.values())[1:] if function.__name__ == "__init__" else []
-            )
-            hints = _annotations(function)
-            yield FunctionFacts(
-                name=function.__name__,
-                kind="method",
-                is_async=inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function),
-                marks=(),
-                parameters=tuple(
-                    self._field(parameter.name, hints.get(parameter.name), parameter.default)
-                    for parameter in parameters
-                    if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-                ),
-                uses=(),
-                assigned=frozenset(),
-                calls_super=False,
-                line=1,
-                column=1,
-            )
+    def _init(self, function: types.FunctionType, names: dict[str, Any]) -> FunctionFacts:
+        hints = _annotations(function, names)
+        parameters = list(inspect.signature(function).parameters.values())[1:]
+        return FunctionFacts(
+            name="__init__",
+            kind="method",
+            is_async=False,
+            marks=(),
+            parameters=tuple(
+                self._field(parameter.name, hints.get(parameter.name), parameter.default)
+                for parameter in parameters
+                if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+            ),
+            uses=(),
+            assigned=frozenset(),
+            calls_super=False,
+            line=1,
+            column=1,
+        )
 
     def _field(self, name: str, hint: Any, default: Any) -> Field:
         self.types[name] = hint
@@ -99,16 +98,20 @@ def unwrap_class(hint: Any) -> Any:
 
 
 _ABSENT = object()
+_UNRESOLVED = object()
 
 
 def _without_annotated(hint: Any) -> Any:
     return typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Annotated else hint
 
 
-def _annotations(thing: Any) -> dict[str, Any]:
-    """Resolved where that works; a name that cannot be resolved tells nothing."""
-    raw = inspect.get_annotations(thing)
-    try:
-        return inspect.get_annotations(thing, eval_str=True)
-    except Exception:
-        return {name: hint for name, hint in raw.items() if not isinstance(hint, str)}
+def _annotations(thing: Any, names: dict[str, Any]) -> dict[str, Any]:
+    """Resolved one by one, since a name that cannot be resolved tells nothing of the others."""
+    resolved: dict[str, Any] = {}
+    for name, hint in inspect.get_annotations(thing).items():
+        one = types.SimpleNamespace(__annotations__={name: hint})
+        try:
+            resolved.update(typing.get_type_hints(one, globalns=names, include_extras=True))
+        except Exception:
+            resolved[name] = _UNRESOLVED
+    return resolved

@@ -87,10 +87,8 @@ def declared_options(cls: ClassFacts, mark: Mark) -> ServiceOptions:
     """
     if mark.positional:
         raise DefinitionError('@service takes its options by name, as in @service(name="payment")')
-    if mark.computed:
-        raise DefinitionError(
-            f"@service({mark.computed[0]}=…) is computed, and the scan reads literals only; write the value itself"
-        )
+    if mark.unreadable:
+        raise DefinitionError(f"@service{mark.unreadable}")
     return service_options(cls.name, **mark.options)
 
 

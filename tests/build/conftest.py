@@ -1,0 +1,38 @@
+"""Applications written out for a scan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from homeport.build.plan import Plan
+from homeport.build.scanner import scan
+
+Scan = Callable[..., Plan]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[dict[str, str]], Path]:
+    """Writes files, given by relative path, and returns the folder that holds them."""
+
+    def write_all(files: dict[str, str]) -> Path:
+        for name, text in files.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(dedent(text))
+        return tmp_path
+
+    return write_all
+
+
+@pytest.fixture
+def scan_app(write: Callable[[dict[str, str]], Path]) -> Scan:
+    """Writes an application and scans it."""
+
+    def scan_files(files: dict[str, str], target: str = ".", exclude: Sequence[str] = ()) -> Plan:
+        return scan(target, write(files), exclude)
+
+    return scan_files
