@@ -102,6 +102,7 @@ class Registered(msgspec.Struct, frozen=True, kw_only=True):
     store: str
     dependencies: tuple[ServiceAnswer, ...]
     missing: tuple[str, ...] = ()  # required, and without a ready instance
+    near: dict[str, tuple[str, ...]] = {}  # for dependencies nobody knows: names they may have meant
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
