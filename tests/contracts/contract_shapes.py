@@ -126,6 +126,11 @@ class Box:
     content: dict[str, list[Plain]]
 
 
+@dataclasses.dataclass
+class Basket:
+    owner: Cat | Dog
+
+
 class Hidden:
     async def pay(self, amount: Money) -> Table[str, int]: ...
 

@@ -231,6 +231,7 @@ def refusal(**annotations: Any) -> str:
         ({"value": s.Item | Untagged}, "Item and Untagged in the union Item | Untagged cannot be told apart"),
         ({"value": s.Point | s.Pair | dict[str, float]}, "cannot be told apart on the wire; make them msgspec.Struct"),
         ({"value": dict[tuple[int, int], str]}, "at ${key}: JSON has no keys of type array; use str, or a list of"),
+        ({"value": s.Basket}, "is not supported; make the members msgspec.Struct classes with tag=True"),
         ({"value": "Unheard"}, "the annotation 'Unheard' is not defined in module test_contract_signature"),
         ({"value": "list[int"}, "an annotation cannot be resolved"),
     ],
@@ -289,3 +290,12 @@ def test_an_abstract_protocol_stream_is_told_by_its_annotation() -> None:
         async def one(self, kind: Literal["a", "b"]) -> int: ...
 
     assert list(served_methods(Api)) == ["feed", "one"]
+
+
+def test_a_signature_shows_types_as_the_source_has_them() -> None:
+    class Plainly:
+        async def call(self, a, b, /, c=1, *, d): ...
+
+    Plainly.call.__annotations__.update({"a": s.Item, "b": list[s.Item | None], "d": "s.Point"})
+    shown = signature_of(Plainly, "x").methods["call"].shown
+    assert shown == "x.call(a: Item, b: list[Item | None], /, c=1, *, d: s.Point)"

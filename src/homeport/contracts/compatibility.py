@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from homeport.contracts.api import Contract, MethodContract, Parameter
-from homeport.contracts.fingerprint import bare
+from homeport.contracts.api import Contract, MethodContract, Parameter, Schema
+from homeport.contracts.fingerprint import bare, reachable
 from homeport.contracts.reading import Reading, shown
 
 
@@ -43,6 +43,7 @@ def compare(old: Contract, new: Contract) -> list[ContractChange]:
 
 class _Comparison:
     def __init__(self, old: Contract, new: Contract) -> None:
+        self._old, self._new = old, new
         self._requests = Reading(reader=new.definitions, writer=old.definitions)
         self._responses = Reading(reader=old.definitions, writer=new.definitions)
 
@@ -79,10 +80,8 @@ class _Comparison:
         for obstacle in obstacles:
             fix = f"let {new.name!r} take what it took, {shown(old.schema)}, as well"
             yield _breaking(method, f"{method} refuses what it took: {obstacle}", fix)
-        if not obstacles and bare(old.schema) != bare(new.schema):
-            yield _harmless(
-                method, f"{method} takes {shown(new.schema)} for {new.name!r}, not only {shown(old.schema)}"
-            )
+        if not obstacles and (change := self._change(old.schema, new.schema)):
+            yield _harmless(method, f"{method} takes {change} for {new.name!r}, which fits what old callers send")
 
     def _result(self, old: MethodContract, new: MethodContract) -> Iterator[ContractChange]:
         name, of = old.name, "item" if new.streams else "result"
@@ -93,8 +92,15 @@ class _Comparison:
                 f"the {of} of {name} no longer fits its old callers: {obstacle}",
                 f"keep it {shown(old.result)}, or give the new form a method of its own",
             )
-        if not obstacles and bare(old.result) != bare(new.result):
-            yield _harmless(name, f"the {of} of {name} is {shown(new.result)} instead of {shown(old.result)}")
+        if not obstacles and (change := self._change(old.result, new.result)):
+            yield _harmless(name, f"the {of} of {name} is {change}, which fits what old callers expect")
+
+    def _change(self, old: Schema, new: Schema) -> str:
+        """What became of a schema, in a few words; empty if nothing did."""
+        before, after = reachable([old], self._old.definitions), reachable([new], self._new.definitions)
+        if bare(old) == bare(new) and bare({"$defs": before}) == bare({"$defs": after}):
+            return ""
+        return f"a changed {shown(new)}" if shown(old) == shown(new) else f"{shown(new)} instead of {shown(old)}"
 
     def _errors(self, old: MethodContract, new: MethodContract) -> Iterator[ContractChange]:
         name = old.name

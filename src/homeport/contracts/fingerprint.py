@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -26,7 +26,9 @@ def fingerprint(contract: Contract) -> str:
         "service": contract.service,
         "asgi": contract.asgi,
         "methods": sorted((_promise(method) for method in contract.methods), key=lambda method: str(method["name"])),
-        "definitions": {name: bare(schema) for name, schema in reachable(contract).items()},
+        "definitions": {
+            name: bare(schema) for name, schema in reachable(_schemas(contract), contract.definitions).items()
+        },
     }
     return hashlib.sha256(canonical(promised)).hexdigest()[:16]
 
@@ -56,19 +58,14 @@ def bare(schema: Mapping[str, Any]) -> Schema:
     return result
 
 
-def reachable(contract: Contract) -> dict[str, Schema]:
-    """The definitions that the contract's methods refer to, directly or not."""
+def reachable(schemas: Iterable[Schema], definitions: Mapping[str, Schema]) -> dict[str, Schema]:
+    """The definitions that these schemas refer to, directly or not."""
     found: dict[str, Schema] = {}
-    open_ends = [
-        name
-        for method in contract.methods
-        for schema in (*(p.schema for p in method.parameters), method.result, *(e.schema for e in method.raises))
-        for name in references(schema)
-    ]
+    open_ends = [name for schema in schemas for name in references(schema)]
     while open_ends:
         name = open_ends.pop()
-        if name not in found and name in contract.definitions:
-            found[name] = contract.definitions[name]
+        if name not in found and name in definitions:
+            found[name] = definitions[name]
             open_ends.extend(references(found[name]))
     return found
 
@@ -82,6 +79,13 @@ def references(schema: Any) -> list[str]:
     found = [name for part in schema.values() for name in references(part)]
     target = schema.get("$ref")
     return [*found, target.removeprefix("#/$defs/")] if isinstance(target, str) else found
+
+
+def _schemas(contract: Contract) -> Iterator[Schema]:
+    for method in contract.methods:
+        yield from (parameter.schema for parameter in method.parameters)
+        yield method.result
+        yield from (error.schema for error in method.raises)
 
 
 def _bare(value: Any) -> Any:

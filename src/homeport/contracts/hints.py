@@ -11,6 +11,7 @@ import sys
 import typing
 from typing import Any
 
+from homeport.contracts.annotations import annotated_copy
 from homeport.contracts.places import refuse
 from homeport.contracts.served import Served
 
@@ -30,9 +31,10 @@ def hints_of(served: Served, cls: type) -> dict[str, Any]:
 def _resolved(served: Served, cls: type) -> dict[str, Any]:
     found: dict[str, Any] = {}
     name = f"{cls.__qualname__}.{served.name}"
+    function = annotated_copy(served.function)
     while True:
         try:
-            return typing.get_type_hints(served.function, localns=found or None, include_extras=True)
+            return typing.get_type_hints(function, localns=found or None, include_extras=True)
         except NameError as error:
             if error.name is None or error.name in found:
                 raise refuse(name, served.function, f"an annotation cannot be resolved: {error}") from error

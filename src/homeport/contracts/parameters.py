@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
+from homeport.contracts.wire import type_name
 from homeport.errors import BadArguments, near_names
 
 
@@ -87,6 +88,6 @@ def _shown_parameter(parameter: inspect.Parameter) -> str:
     annotation = parameter.annotation
     if annotation is parameter.empty:
         return parameter.name if parameter.default is parameter.empty else f"{parameter.name}={parameter.default!r}"
-    text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+    text = annotation if isinstance(annotation, str) else type_name(annotation)
     shown = f"{parameter.name}: {text}"
     return shown if parameter.default is parameter.empty else f"{shown} = {parameter.default!r}"

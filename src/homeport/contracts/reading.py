@@ -18,6 +18,7 @@ _UNDERSTOOD = frozenset(
     {"type", "format", "contentEncoding", "const", "properties", "required", "additionalProperties", "propertyNames"}
     | {"items", "prefixItems", "uniqueItems", *_AT_LEAST, *_AT_MOST, *_SAME}
 )
+_KINDS = {type(None): "null", bool: "boolean", int: "integer", float: "number", str: "string"}
 # Text in msgpack too, so whoever expects any text reads them; an aware datetime is not.
 _TEXT_FORMATS = frozenset({"uuid", "decimal", "date", "time", "duration"})
 
@@ -154,8 +155,7 @@ def shown(schema: Mapping[str, Any]) -> str:
 def _kind(schema: Schema) -> Any:
     if "const" not in schema:
         return schema.get("type")
-    value = schema["const"]
-    return "null" if value is None else "string" if isinstance(value, str) else "integer"
+    return _KINDS.get(type(schema["const"]))
 
 
 def _takes_constant(reader: Schema, writer: Schema) -> bool:

@@ -214,7 +214,10 @@ def _info(of: Any) -> mi.Type:
             "", f"{name} has an annotation that cannot be resolved ({error}); import it at module level"
         ) from None
     except (TypeError, RuntimeError, NotImplementedError, ValueError) as error:
-        raise Unfit("", str(error).replace("`", "'")) from error
+        what = str(error).replace("`", "'")
+        if "unions may not" in what or "unions containing" in what:
+            what += "; make the members msgspec.Struct classes with tag=True"
+        raise Unfit("", what) from error
 
 
 def _names(infos: list[mi.Type]) -> dict[Any, str]:

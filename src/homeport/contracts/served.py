@@ -7,6 +7,8 @@ import inspect
 import types
 from typing import Any, NamedTuple
 
+from homeport.contracts.annotations import raw_annotations
+
 HOOKS = frozenset({"startup", "shutdown", "health"})
 _STREAM_NAMES = frozenset({"AsyncIterator", "AsyncGenerator", "AsyncIterable"})
 
@@ -67,7 +69,7 @@ def _is_method(cls: type, name: str, value: Any) -> bool:
 
 def _returns_stream(function: Any) -> bool:
     """Judged by the name alone, since a string annotation may not be resolvable yet."""
-    returned = function.__annotations__.get("return")
+    returned = raw_annotations(function).get("return")
     if not isinstance(returned, str):
         origin = getattr(returned, "__origin__", returned)
         return getattr(origin, "__name__", "") in _STREAM_NAMES

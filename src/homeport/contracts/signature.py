@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from homeport.contracts.annotations import raw_signature
 from homeport.contracts.api import Contract, ErrorContract, MethodContract, Parameter
 from homeport.contracts.arguments import DecodeArguments, argument_decoder, argument_encoder
 from homeport.contracts.choices import decodable
@@ -111,7 +112,7 @@ def _typed(served: Served, cls: type, service: str) -> _Typed:
 
 
 def _without_self(name: str, served: Served) -> inspect.Signature:
-    signature = inspect.signature(served.function)
+    signature = raw_signature(served.function)
     parameters = list(signature.parameters.values())
     if not parameters or parameters[0].kind not in (
         inspect.Parameter.POSITIONAL_ONLY,
