@@ -144,7 +144,7 @@ class Caller:
         context = local_context(local, spec.local_name, caller, deadline, parent)
         if local.through_codec or spec.json:
             body = spec.encode(args, kwargs)
-            return call_through_codec(local, method, body, spec.decode, edge, context, self.sweep)
+            return call_through_codec(local, method, body, spec.decode, edge, context, self.sweep, spec.json)
         return call_local(local, method.function, args, kwargs, edge, context, self.sweep)
 
     async def _remote(
@@ -218,6 +218,8 @@ class Caller:
                     return peer
             await self.appear(route)
             if not route.peers:
+                if route.local is not None:
+                    raise route.local.admission.refusal()
                 now = self.loop.time()
                 await route.wait(now + DEFAULT_TIMEOUT if deadline is None else deadline, now)
 
@@ -302,11 +304,10 @@ class Caller:
         caller = spec.bind.caller
         convert: Callable[[Any], Any] | None = None
         if local.through_codec or spec.json:
-            args, kwargs = method.signature.decode_arguments(spec.encode(args, kwargs))
-            encode = method.signature.encode_result
+            args, kwargs = method.signature.decode_arguments(spec.encode(args, kwargs), spec.json)
 
             def convert(item: Any) -> Any:
-                return spec.decode(encode(item))  # type: ignore[arg-type]
+                return spec.decode(method.signature.encode_result(item, spec.json))  # type: ignore[arg-type]
 
         context = local_context(local, spec.local_name, caller, deadline, parent)
         items = method.function(*args, **kwargs)

@@ -105,7 +105,15 @@ class CallContext:
 
 
 def _stack_of(task: asyncio.Task[Any]) -> str:
-    return " <- ".join(f"{f.f_code.co_filename}:{f.f_lineno} {f.f_code.co_name}" for f in reversed(task.get_stack()))
+    """Where a waiting task stands, innermost first: its stack alone ends at the outermost coroutine."""
+    lines: list[str] = []
+    waiting: Any = task.get_coro()
+    while waiting is not None:
+        frame = getattr(waiting, "cr_frame", None) or getattr(waiting, "ag_frame", None)
+        if frame is not None:
+            lines.append(f"{frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_name}")
+        waiting = getattr(waiting, "cr_await", None) or getattr(waiting, "ag_await", None)
+    return " <- ".join(reversed(lines))
 
 
 CURRENT: ContextVar[CallContext | None] = ContextVar("homeport_call", default=None)

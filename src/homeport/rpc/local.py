@@ -119,15 +119,16 @@ async def call_through_codec(
     edge: Edge,
     context: CallContext,
     sweep: Sweep,
+    json: bool,
 ) -> Any:
     """Like ``call_local``, with arguments, result and errors encoded and decoded as if they had travelled."""
     signature = method.signature
-    args, kwargs = signature.decode_arguments(body)
+    args, kwargs = signature.decode_arguments(body, json)
     try:
         result = await call_local(instance, method.function, args, kwargs, edge, context, sweep)
     except ServiceError as error:
         raise decode_service_error(encode_service_error(error)) from error
-    return decode(signature.encode_result(result))
+    return decode(signature.encode_result(result, json))
 
 
 class LocalItems:
