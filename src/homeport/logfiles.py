@@ -166,6 +166,13 @@ class RotatingWriter:
             if self._descriptor >= 0:
                 self._turn_if_full()
 
+    def take_over(self, *descriptors: int) -> None:
+        """From now on, too, let these descriptors point at the current file."""
+        with self._lock:
+            self._redirect = (*self._redirect, *descriptors)
+            for descriptor in descriptors:
+                os.dup2(self._descriptor, descriptor)
+
     def close(self) -> None:
         with self._lock:
             if self._descriptor >= 0:

@@ -22,6 +22,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     services: dict[str, int] = {}  # instances of each
     url: str = ""  # of a front
     port: int = 0
+    told: str = ""  # digest of what it was told at its start
 
 
 class Records:

@@ -23,6 +23,10 @@ class Census:
             self._instances[change.instance_id] = change.instance
         return change.instance.worker
 
+    def pids(self) -> dict[str, int]:
+        """The process of every worker that has instances."""
+        return {instance.worker: instance.pid for instance in self._instances.values()}
+
     def ready_at(self, worker: str) -> int:
         return sum(found.worker == worker and found.state is State.READY for found in self._instances.values())
 

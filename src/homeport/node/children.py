@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from homeport.node.desired import Start
 from homeport.node.launch import LaunchFailed, OsProcess, launch
 from homeport.node.port import is_loopback
 from homeport.nodes import write_private
+from homeport.worker.api import WorkerSpec
 
 EVIDENCE_LINES = 20
 FRONT = "front"
@@ -74,9 +76,21 @@ class WorkerLauncher:
         self._children, self._editions, self._config, self._surroundings = children, editions, config, surroundings
 
     def launch(self, start: Start) -> OsProcess:
-        spec = worker_spec(start, self._editions[start.release], self._config, self._surroundings)
-        record = Record(name=start.worker, release=start.release, services=dict(start.services))
+        spec = self._spec(start)
+        services = dict(start.services)
+        record = Record(name=start.worker, release=start.release, services=services, told=digest_of(spec))
         return self._children.start("homeport.worker", spec, record)
+
+    def digest(self, record: Record) -> str:
+        """Of what a worker like the recorded one would be told now; "" when it would not be started."""
+        start = Start(worker=record.name, services=tuple(record.services.items()), release=record.release)
+        try:
+            return digest_of(self._spec(start))
+        except LookupError:
+            return ""
+
+    def _spec(self, start: Start) -> WorkerSpec:
+        return worker_spec(start, self._editions[start.release], self._config, self._surroundings)
 
     def forget(self, worker: str) -> None:
         self._children.records.forget(worker)
@@ -92,13 +106,22 @@ class FrontLauncher:
         self._children, self._config, self._node, self._ready_file = children, config, node, ready_file
 
     def launch(self, listening: socket.socket, url: str) -> OsProcess:
+        number, descriptor = listening.getsockname()[1], listening.fileno()
+        record = Record(name=FRONT, url=url, port=number, told=self.digest())
+        return self._children.start("homeport.http", self._spec(number, descriptor), record, inherit=(descriptor,))
+
+    def digest(self) -> str:
+        """Of what a front would be told now, whatever its port."""
+        return digest_of(self._spec(0, -1))
+
+    def _spec(self, number: int, descriptor: int) -> FrontSpec:
         node = self._config.node
-        spec = FrontSpec(
+        return FrontSpec(
             node=self._node,
             name=FRONT,
             host=node.host,
-            port=listening.getsockname()[1],
-            fd=listening.fileno(),
+            port=number,
+            fd=descriptor,
             token=node.token,
             public_only=not is_loopback(node.host),
             allowed_hosts=node.allowed_hosts,
@@ -112,11 +135,14 @@ class FrontLauncher:
             lease=node.lease,
             ready_file=str(self._ready_file),
         )
-        record = Record(name=FRONT, url=url, port=spec.port)
-        return self._children.start("homeport.http", spec, record, inherit=(listening.fileno(),))
 
     def forget(self) -> None:
         self._children.records.forget(FRONT)
 
     def last_lines(self) -> str:
         return self._children.last_lines(FRONT)
+
+
+def digest_of(spec: msgspec.Struct) -> str:
+    """Tells whether a child was told what it would be told now."""
+    return hashlib.blake2b(msgspec.json.encode(spec), digest_size=8).hexdigest()

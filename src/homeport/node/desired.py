@@ -111,6 +111,12 @@ class Fleet:
         self.wishes[service] = msgspec.structs.replace(self.wishes[service], replicas=replicas, cause=cause)
         return self._reconcile(now)
 
+    def abandon(self, cause: Cause, now: float) -> list[Effect]:
+        """Want nothing any more."""
+        self.wishes = {}
+        left = [worker for worker in self.workers.values() if worker.phase is not Phase.DRAINING]
+        return [effect for worker in left for effect in self._drain(worker, cause, now)]
+
     # -- what happens --------------------------------------------------------------------------------------------------
 
     def adopt(self, worker: str, services: Mapping[str, int], release: str, started: float, *, ready: bool) -> None:

@@ -68,9 +68,9 @@ class Front:
         self.answers = False
         self.trouble = ""  # why it does not answer
 
-    def adopt(self, record: Record, process: Process, port: int) -> None:
+    def adopt(self, record: Record, process: Process) -> None:
         """Take over a front that serves already."""
-        self._process, self._port, self.url = process, port, record.url
+        self._process, self._port, self.url = process, record.port, record.url
         self.answers = True
         log.info("front.adopted", extra={"pid": process.pid, "url": record.url})
 

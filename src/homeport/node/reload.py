@@ -129,6 +129,11 @@ class Reloader:
         self._pending: list[set[str]] = []  # changes since the good edition
         self._tried, self._tried_error = edition.release.id, ""
         self.error = ""  # why the newest source is not running
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Change nothing any more: the node is ending."""
+        self._stopped = True
 
     async def run(self, source: AsyncIterator[set[str]]) -> None:
         """Follow the changes of ``source`` until it ends, or until cancelled."""
@@ -141,6 +146,8 @@ class Reloader:
                 except HomeportError as error:
                     self._fail("reload.refused", str(error))
                     continue
+                if self._stopped:
+                    return
                 if edition.release.id == self._tried:
                     self.error = self._tried_error  # what was refused in between is gone again
                     continue
@@ -197,7 +204,8 @@ class Reloader:
     def _go_back(self, error: str) -> None:
         self._tried_error = error
         self._fail("reload.failed", error)
-        self._host.run_edition(self._good, self._releases)
+        if not self._stopped:
+            self._host.run_edition(self._good, self._releases)
 
     def _fail(self, event: str, error: str) -> None:
         self.error = error

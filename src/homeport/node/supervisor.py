@@ -34,8 +34,7 @@ from homeport.registry.api import AnyCommand, DrainInstance, DrainWorker
 
 log = logging.getLogger("homeport.node")
 
-Listener = Callable[[str, str, Cause | None], None]
-"""Told ``(worker, "ready" | "exited", cause)``."""
+Listener = Callable[[], None]
 
 
 class Launcher(Protocol):
@@ -131,7 +130,7 @@ class Supervisor:
         known = self._fleet.workers.get(worker)
         if known is not None and known.phase is Phase.STARTING:
             self._carry_out(self._fleet.ready(worker, self._clock.now()))
-            self._tell(worker, "ready", None)
+            self._tell()
 
     async def drain_in_order(self, stages: list[set[str]], cause: Cause) -> None:
         """Scale to zero, stage after stage, and return when no worker is left."""
@@ -139,14 +138,15 @@ class Supervisor:
             for service in stage & set(self._fleet.wishes):
                 self.scale(service, 0, cause)
             await self._until(lambda stage=stage: not self._hosting(stage))  # type: ignore[misc]
-        self.wish({})
+        self._carry_out(self._fleet.abandon(cause, self._clock.now()))
         await self._until(lambda: not self._fleet.workers)
 
-    def kill_all(self) -> None:
-        """End every worker at once."""
-        for name, process in self._processes.items():
-            log.warning("worker.killed", extra={"worker": name, "pid": process.pid})
+    async def kill_all(self, cause: Cause) -> None:
+        """End every worker at once, and return when all have ended."""
+        self._carry_out(self._fleet.abandon(cause, self._clock.now()))
+        for process in self._processes.values():
             process.signal(signal.SIGKILL)
+        await self._until(lambda: not self._fleet.workers)
 
     def _hosting(self, services: set[str]) -> bool:
         return any(
@@ -183,7 +183,7 @@ class Supervisor:
         except LaunchFailed as error:
             log.error("worker.not_started", extra={"worker": start.worker, "error": str(error)})
             cause = Cause(what="not started", actor=SUPERVISOR, evidence=str(error), at=self._clock.wall())
-            self._tell(start.worker, "exited", cause)
+            self._tell()
             return self._fleet.exited(start.worker, cause, self._clock.now(), self._rng.random())
         self._processes[start.worker] = process
         log.info("worker.started", extra={"worker": start.worker, "pid": process.pid, "release": start.release})
@@ -221,7 +221,7 @@ class Supervisor:
             extra={"worker": worker, "pid": process.pid, "cause": cause.what, "evidence": cause.evidence},
         )
         self._carry_out(self._fleet.exited(worker, cause, self._clock.now(), self._rng.random()))
-        self._tell(worker, "exited", cause)
+        self._tell()
         async with self._changed:
             self._changed.notify_all()
 
@@ -240,9 +240,9 @@ class Supervisor:
     def _stamped(self, cause: Cause) -> Cause:
         return msgspec.structs.replace(cause, at=self._clock.wall())
 
-    def _tell(self, worker: str, event: str, cause: Cause | None) -> None:
+    def _tell(self) -> None:
         for listener in list(self._listeners):
-            listener(worker, event, cause)
+            listener()
 
     # -- telling -------------------------------------------------------------------------------------------------------
 

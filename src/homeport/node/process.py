@@ -1,0 +1,211 @@
+"""The running node: what its API shows and steers, from the first worker to the last."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import homeport
+from homeport.build.plan import Plan
+from homeport.clock import Clock
+from homeport.model import Cause, Change, Dependency
+from homeport.node import logs
+from homeport.node.api import NodeSpec, NodeStatus
+from homeport.node.application import Edition, replicas, settings_findings, wishes
+from homeport.node.census import Census, not_ready
+from homeport.node.desired import Wish, Worker
+from homeport.node.front import Front
+from homeport.node.releases import Releases
+from homeport.node.reload import Reloader, changes
+from homeport.node.source import Source
+from homeport.node.stages import stages
+from homeport.node.supervisor import Supervisor
+from homeport.registry.server import DeclaredService, Registry
+
+log = logging.getLogger("homeport.node")
+
+PATIENCE = 5.0  # seconds beyond drain_timeout before what drains is killed
+_KILL_PATIENCE = 2.0
+_LOOK_AT_LOGS = 5.0
+
+
+class NodeProcess:
+    """Everything of one node, put together.
+
+    It runs the services of the latest edition, each in the release in which its code last changed.
+    """
+
+    def __init__(
+        self,
+        spec: NodeSpec,
+        registry: Registry,
+        supervisor: Supervisor,
+        front: Front,
+        census: Census,
+        editions: dict[str, Edition],
+        source: Source,
+        clock: Clock,
+    ) -> None:
+        self._spec, self._config, self._clock = spec, spec.config, clock
+        self._registry, self._supervisor, self._front, self._census = registry, supervisor, front, census
+        self._editions, self._source = editions, source
+        self._edition = next(iter(editions.values()))
+        self._releases: dict[str, str] = {}
+        self._started = clock.wall()
+        self._reloader: Reloader | None = None
+        self._stop, self._die = asyncio.Event(), asyncio.Event()
+        self._actor = ""
+        self._loop = asyncio.get_running_loop()
+        registry.on_change(self._on_change)
+
+    # -- running an edition --------------------------------------------------------------------------------------------
+
+    @property
+    def wishes(self) -> Mapping[str, Wish]:
+        return self._supervisor.wishes
+
+    @property
+    def workers(self) -> Mapping[str, Worker]:
+        return self._supervisor.workers
+
+    async def read_source(self) -> Edition:
+        return await asyncio.to_thread(self._source.read)
+
+    def run_edition(self, edition: Edition, releases: Mapping[str, str]) -> None:
+        """Run the services of the edition's plan, each in the release given."""
+        self._edition, self._releases = edition, dict(releases)
+        self._editions[edition.release.id] = edition
+        self._registry.declare(_declared(edition.plan, self._spec))
+        wanted = self._registry.wanted()
+        self._supervisor.wish(wishes(edition.plan, self._releases, wanted, self._config))
+
+    def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
+        return self._supervisor.listen(listener)
+
+    def scale(self, service: str, count: int, cause: Cause) -> None:
+        self._supervisor.scale(service, count, cause)
+
+    def _on_change(self, change: Change) -> None:
+        worker = self._census.apply(change)
+        if worker:
+            # The registry is in the middle of telling everybody; what follows may make it change again.
+            self._loop.call_soon(self._look_at, worker)
+
+    def _look_at(self, worker: str) -> None:
+        known = self._supervisor.workers.get(worker)
+        if known is not None and self._census.ready_at(worker) >= sum(known.services.values()):
+            self._supervisor.ready(worker)
+
+    # -- from start to end ---------------------------------------------------------------------------------------------
+
+    async def live(self, releases: Releases) -> None:
+        """Run until asked to stop, then stop in order: the front, callers, and what they call."""
+        async with asyncio.TaskGroup() as tasks:
+            background = [
+                tasks.create_task(self._supervisor.run(), name="node.supervisor"),
+                tasks.create_task(self._front.run(), name="node.front"),
+                tasks.create_task(self._keep_house(releases), name="node.house"),
+            ]
+            if self._spec.reload:
+                background.append(tasks.create_task(self._follow_source(), name="node.reload"))
+            ending = tasks.create_task(self._end_in_order(), name="node.end")
+            dying = tasks.create_task(self._end_at_once(), name="node.kill")
+            await asyncio.wait({ending, dying}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (*background, ending, dying):
+                task.cancel()
+
+    def ask_to_stop(self, actor: str) -> None:
+        if not self._stop.is_set():
+            log.info("node.stopping", extra={"actor": actor})
+            self._actor = actor
+            self._stop.set()
+
+    def ask_to_die(self, actor: str) -> None:
+        log.warning("node.killed", extra={"actor": actor})
+        self._actor = actor
+        self._die.set()
+
+    async def _end_in_order(self) -> None:
+        await self._stop.wait()
+        if self._reloader is not None:
+            self._reloader.stop()
+        cause = Cause(what="node stopped", actor=self._actor)
+        await self._front.stop(self._config.node.drain_timeout + PATIENCE)
+        calls = {
+            service.name: [dependency.service for dependency in service.dependencies]
+            for service in self._edition.plan.services
+        }
+        await self._supervisor.drain_in_order(stages(calls), cause)
+
+    async def _end_at_once(self) -> None:
+        await self._die.wait()
+        self._front.kill()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_KILL_PATIENCE):
+                await self._supervisor.kill_all(Cause(what="killed", actor=self._actor))
+
+    async def _keep_house(self, releases: Releases) -> None:
+        folder = Path(self._spec.data) / "logs"
+        await asyncio.to_thread(logs.forget_old, folder, frozenset(self.workers), self._clock.wall())
+        pruned = ""
+        while True:
+            logs.cut_runaways(folder)
+            if self._edition.release.id != pruned:
+                in_use = {worker.release for worker in self.workers.values()} | set(self._releases.values())
+                await asyncio.to_thread(releases.prune, in_use)
+                pruned = self._edition.release.id
+            await self._clock.sleep(_LOOK_AT_LOGS)
+
+    async def _follow_source(self) -> None:
+        node = self._config.node
+        self._reloader = Reloader(self, self._edition, self._releases, self._clock, node.layout, node.ready_timeout)
+        await self._reloader.run(changes(Path(self._edition.plan.root), node.exclude))
+
+    # -- telling -------------------------------------------------------------------------------------------------------
+
+    def status(self) -> NodeStatus:
+        waiting = not_ready(self.wishes, self.workers, self._census)
+        if not self._front.answers:
+            waiting["(front)"] = self._front.trouble or "the front process is starting"
+        edition = self._edition
+        settings = settings_findings(edition.plan, self._config)
+        return NodeStatus(
+            name=node_name(self._spec),
+            version=homeport.__version__,
+            pid=os.getpid(),
+            data=self._spec.data,
+            target=self._spec.target,
+            root=edition.plan.root,
+            release=edition.release.id,
+            layout=self._config.node.layout,
+            url=self._front.url if self._front.answers else "",
+            started=self._started,
+            ready=not waiting and not self._stop.is_set(),
+            waiting=waiting,
+            workers=tuple(self._supervisor.status()),
+            findings=(*edition.plan.findings, *edition.release.findings, *settings),
+            reload_error=self._reloader.error if self._reloader is not None else "",
+        )
+
+
+def node_name(spec: NodeSpec) -> str:
+    """As set, or the name of the folder that the data folder lies in."""
+    return spec.config.node.name or Path(spec.data).parent.name or "homeport"
+
+
+def _declared(plan: Plan, spec: NodeSpec) -> list[DeclaredService]:
+    return [
+        DeclaredService(
+            name=service.name,
+            replicas=replicas(service, spec.config),
+            requires=tuple(Dependency(service=d.service, optional=d.optional) for d in service.dependencies),
+            singleton=service.singleton,
+            public=service.public,
+            location=f"{service.location.path}:{service.location.line}",
+        )
+        for service in plan.services
+    ]
