@@ -16,7 +16,7 @@ from homeport.model import Cause, Change, Dependency, Durability, Instance, Serv
 from homeport.node.api import NodeStatus, WorkerStatus
 from homeport.registry.api import Done, ServiceAnswer, ServiceSummary, Story, StoryEntry, WatchItem, WatchRequest
 
-NOW = 1_800_000_000.0
+NOW = 1_700_000_000.0
 
 STRING, INTEGER = {"type": "string"}, {"type": "integer"}
 

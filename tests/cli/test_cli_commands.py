@@ -140,7 +140,9 @@ class CartFull(ServiceError, status=409):
         (DeadlineExceeded("cart.add did not answer within 2 s"), 5, "error: cart.add did not answer within 2 s"),
         (NoEndpoint("cart", 1), 1, "no endpoint for 'cart' (1 registered, none ready); run `homeport why cart`"),
         (
-            RemoteError("cart", "add", "KeyError", "'x'", 'Traceback:\n  File "/shop/cart.py", line 7, in add\nKeyError'),
+            RemoteError(
+                "cart", "add", "KeyError", "'x'", 'Traceback:\n  File "/shop/cart.py", line 7, in add\nKeyError'
+            ),
             1,
             "at /shop/cart.py:7 in add",
         ),

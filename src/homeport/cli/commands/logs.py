@@ -100,7 +100,7 @@ def _records(
 ) -> Iterator[LogRecordView]:
     from homeport.cli.logline import loud_enough
     from homeport.logfiles import follow as follow_files
-    from homeport.logfiles import history, tail
+    from homeport.logfiles import history
 
     def files() -> list[Path]:
         return sorted(path for path in folder.glob("*.log") if _may_hold(path.stem, service))
@@ -109,13 +109,25 @@ def _records(
         return loud_enough(record, level) and _of(record, service)
 
     if since is None:
-        recent = [record for path in files() for record in tail(path, lines) if wanted(record)]
-        recent.sort(key=lambda record: record.at)
-        yield from recent[len(recent) - lines :] if lines < len(recent) else recent
+        yield from _last(files(), lines, wanted, everything=not service and level == "debug")
     elif not follow:
         yield from filter(wanted, history(files(), wall() - since))
     if follow:
         yield from filter(wanted, follow_files(files, None if since is None else wall() - since))
+
+
+def _last(
+    files: list[Path], lines: int, wanted: Callable[[LogRecordView], bool], *, everything: bool
+) -> Iterable[LogRecordView]:
+    """The last wanted records of all files together, oldest first."""
+    from collections import deque
+
+    from homeport.logfiles import history, tail
+
+    if not everything:  # the ends of the files may hold none that are wanted
+        return deque(filter(wanted, history(files)), lines)
+    ends = [record for path in files for record in tail(path, lines) if wanted(record)]
+    return deque(sorted(ends, key=lambda record: record.at), lines)
 
 
 def _may_hold(worker: str, service: str) -> bool:

@@ -9,7 +9,7 @@ import typer
 from homeport.cli import completion, options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from homeport.cli.surroundings import Client
     from homeport.cli.terminal import Terminal
@@ -47,7 +47,6 @@ def watch(
 async def _follow(client: Client, services: tuple[str, ...], terminal: Terminal, wall: Callable[[], float]) -> None:
     from homeport.cli.asking import known_services
     from homeport.errors import UnknownService
-    from homeport.registry.api import WatchRequest
 
     if services:
         known = await known_services(client)
@@ -55,11 +54,27 @@ async def _follow(client: Client, services: tuple[str, ...], terminal: Terminal,
             if service not in known:
                 raise UnknownService(service, known)
     states: dict[str, State] = {}
-    async for item in client.registry.watch(WatchRequest(services=services)):
+    async for item in _items(client, services, terminal):
         if terminal.json:
             terminal.value(item)
         else:
             _print(terminal, item, states, wall())
+
+
+async def _items(client: Client, services: tuple[str, ...], terminal: Terminal) -> AsyncIterator[WatchItem]:
+    """What the registry tells, going on where it left off when the node process comes back."""
+    from homeport.errors import ConnectionLost
+    from homeport.registry.api import WatchRequest
+
+    request = WatchRequest(services=services)
+    while True:
+        try:
+            async for item in client.registry.watch(request):
+                request = WatchRequest(services=services, from_revision=item.revision, store=item.store)
+                yield item
+            return
+        except ConnectionLost:
+            terminal.note("[yellow]the node went away; waiting for it to come back[/]")
 
 
 def _print(terminal: Terminal, item: WatchItem, states: dict[str, State], now: float) -> None:

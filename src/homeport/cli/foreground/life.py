@@ -59,9 +59,12 @@ class Interrupts:
         self.number = number
         self._event.set()
 
-    async def wait(self) -> int:
-        """The next one's signal number; each is told once."""
+    async def wait(self) -> None:
+        """Return when one has come that nobody has taken."""
         await self._event.wait()
+
+    def take(self) -> int:
+        """The signal's number; from now on the next one is waited for."""
         self._event.clear()
         return self.number
 
@@ -231,6 +234,7 @@ class Life:
         self._process.cut_lifeline()
 
     async def _see_end(self, client: Client | None, number: int, *, quietly: bool = False) -> int:
+        self._screen.stopping(None)
         ending = asyncio.create_task(self._watch_end(client), name="run.end")
         again = asyncio.create_task(self._interrupts.wait(), name="run.second-signal")
         try:
@@ -273,7 +277,7 @@ class Life:
             await asyncio.wait({doing, waiting}, return_when=asyncio.FIRST_COMPLETED)
             if doing.done():
                 return doing.result()
-            raise Interrupted(waiting.result())
+            raise Interrupted(self._interrupts.take())
         finally:
             for task in (doing, waiting):
                 task.cancel()
