@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from homeport.registry.api import AnyCommand, DrainInstance, DrainWorker, StartInstance
 
@@ -39,7 +39,7 @@ class Outbox:
         if self._stream is not None:
             self._stream.put_nowait(None)
 
-    async def stream(self) -> AsyncIterator[AnyCommand]:
+    async def stream(self) -> AsyncGenerator[AnyCommand, None]:
         self.end()
         stream: asyncio.Queue[AnyCommand | None] = asyncio.Queue()
         self._stream = stream

@@ -6,6 +6,8 @@ import msgspec
 
 from homeport.errors import Unavailable
 
+LEASE_EXPIRED = "lease expired"  # what causes say
+
 
 class UnknownSession(Unavailable):
     """The registry has no such session (any more); open it and register again."""

@@ -92,7 +92,7 @@ def _of_service(catalog: Catalog, service: str) -> str:
     if state is ServiceState.IDLE:
         decided = next((one for one in reversed(catalog.story.of_service(service)) if not one.instance), None)
         text += f"; {decided.event}: {_because(decided.cause)}" if decided else ""
-    elif gone is not None:
+    elif gone is not None and state in (ServiceState.DOWN, ServiceState.HEALING):
         text += f"; {gone.instance} went: {_because(gone.cause)}"
     return text
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 
 from homeport.model import Completeness
 from homeport.registry.api import WatchItem
@@ -62,7 +62,7 @@ class Watchers:
             if watcher.unsure:
                 watcher.wake()
 
-    async def watch(self, services: tuple[str, ...], cursor: int | None) -> AsyncIterator[WatchItem]:
+    async def watch(self, services: tuple[str, ...], cursor: int | None) -> AsyncGenerator[WatchItem, None]:
         """The changes after ``cursor``, or a snapshot and then changes; the first item comes at once, be it empty."""
         watcher = _Watcher(tuple(dict.fromkeys(services)), cursor)
         watcher.unsure = self._catalog.completeness is not Completeness.COMPLETE

@@ -1,0 +1,361 @@
+"""Workers' side of the registry: their sessions, their instances, and what they are told."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Callable, Sequence
+
+import msgspec
+
+from homeport.discovery.readiness import Readiness, Start
+from homeport.discovery.resolve import resolve
+from homeport.errors import BadArguments
+from homeport.model import Cause, Dependency, Instance, State
+from homeport.registry import records
+from homeport.registry.api import (
+    AnyCommand,
+    Heartbeat,
+    InstanceSpec,
+    OpenSession,
+    Register,
+    Registered,
+    Report,
+    StartInstance,
+)
+from homeport.registry.ledger import Ledger
+from homeport.registry.outbox import Outbox
+from homeport.registry.records import DeclaredService, SessionRecord
+from homeport.registry.sessions import LEASE_EXPIRED, Expired, Leases, UnknownSession
+from homeport.registry.store.port import Put
+
+log = logging.getLogger("homeport.registry")
+discovery = logging.getLogger("homeport.discovery")
+
+_MOST_REASON, _MOST_EVIDENCE = 500, 16_000  # characters; of evidence the end is kept
+_STARTUP = (State.STARTING, State.WAITING)
+
+
+class Workers:
+    """Keeps sessions and the instances that belong to them.
+
+    ``alive`` says whether a process still runs; without it, an expired lease is taken for a death.
+    """
+
+    def __init__(self, ledger: Ledger, node: str, period: float, alive: Callable[[int], bool] | None) -> None:
+        self._ledger, self._catalog, self._clock = ledger, ledger.catalog, ledger.clock
+        self._node, self._alive = node, alive
+        self.leases = Leases(period)
+        self.unresumed: set[str] = set()  # sessions of before a restart that have not come back yet
+        self._silent: set[str] = set()  # sessions whose lease ran out though their process is alive
+        self._lags: dict[str, float] = {}  # seconds the loop of each session was behind when last heard
+        self._outboxes: dict[str, Outbox] = {}
+        self._readiness = Readiness()
+        ledger.on_gone.append(self._forget)
+
+    # -- sessions ------------------------------------------------------------------------------------------------------
+
+    async def restore(self) -> None:
+        """Take up the sessions of before a restart: those of dead processes end, the others have time to come back."""
+        for record in list(self._catalog.sessions.values()):
+            if record.pid and self._alive is not None and not self._alive(record.pid):
+                evidence = f"process {record.pid} ended while the registry was down"
+                await self._end(record, self._ledger.cause("process exited", "registry", evidence))
+            else:
+                self.leases.open(record.id, record.ttl, self._clock.now(), grace=record.ttl)
+                self.unresumed.add(record.id)
+        for service in {instance.service for instance in self._catalog.instances.values()}:
+            self._depend(service)
+
+    async def open(self, request: OpenSession) -> bool:
+        """Whether the session is known and has instances."""
+        known = self._catalog.sessions.get(request.session)
+        record = SessionRecord(
+            id=request.session,
+            worker=request.worker,
+            kind=request.kind,
+            pid=request.pid,
+            release=request.release,
+            ttl=request.ttl,
+            opened=known.opened if known else self._clock.wall(),
+        )
+        self.leases.open(request.session, request.ttl, self._clock.now())
+        self._silent.discard(request.session)
+        self.unresumed.discard(request.session)
+        if record != known:
+            await self._ledger.store.open_session(record.id, records.encode(record), record.ttl)
+        resumed = bool(self._catalog.of_session(request.session))
+        log.debug(
+            "session.opened",
+            extra={"session": record.id, "worker": record.worker, "process": record.pid, "resumed": resumed},
+        )
+        return resumed
+
+    async def beat(self, beat: Heartbeat) -> bool:
+        """Whether the session is known; if not, it must be opened again."""
+        if not self.leases.renew(beat.session, self._clock.now()):
+            return False
+        self.unresumed.discard(beat.session)
+        self._lags[beat.session] = beat.lag
+        return await self._ledger.store.renew_session(beat.session)
+
+    async def close(self, session: str, cause: Cause) -> None:
+        record = self._catalog.sessions.get(session)
+        if record is not None:
+            await self._end(record, cause)
+
+    async def worker_gone(self, worker: str, cause: Cause) -> None:
+        for record in self._catalog.of_worker(worker):
+            await self._end(record, cause)
+
+    async def tick(self) -> None:
+        """End what has been silent for too long."""
+        slept = self.leases.slept
+        expired = self.leases.tick(self._clock.now())
+        if self.leases.slept > slept:
+            log.warning("registry.was_asleep", extra={"seconds": round(self.leases.slept - slept, 3)})
+        for lease in expired:
+            await self._expire(lease)
+        for session in list(self._silent):
+            record = self._catalog.sessions.get(session)
+            if record is None:
+                self._silent.discard(session)
+            elif not self._is_alive(record):
+                evidence = f"process {record.pid} has ended; it had been silent before"
+                await self._end(record, self._ledger.cause("process exited", "registry", evidence))
+
+    async def _expire(self, lease: Expired) -> None:
+        record = self._catalog.sessions.get(lease.holder)
+        if record is None:
+            return
+        evidence = f"{lease.silence:.1f} s of silence from {_who(record)}"
+        if record.id in self.unresumed:
+            evidence = f"{_who(record)} did not come back within {lease.silence:.1f} s of the registry's restart"
+        lag = self._lags.get(record.id, 0.0)
+        if lag >= 0.1:
+            evidence += f"; its event loop was {lag:.1f} s behind when last heard"
+        self.unresumed.discard(record.id)
+        log.warning("session.expired", extra={"session": record.id, "worker": record.worker, "evidence": evidence})
+        if not self._is_alive(record):
+            await self._end(record, self._ledger.cause(LEASE_EXPIRED, "registry", evidence))
+            return
+        self._silent.add(record.id)
+        cause = self._ledger.cause(LEASE_EXPIRED, "registry", f"{evidence}; process {record.pid} is alive")
+        ailing = [one for one in self._catalog.of_session(record.id) if one.state is not State.DRAINING]
+        await self._write([self._moved(one, State.UNHEALTHY, cause) for one in ailing])
+
+    async def _end(self, record: SessionRecord, cause: Cause) -> None:
+        cause = self._ledger.stamped(cause)
+        await self._ledger.remove(self._catalog.of_session(record.id), cause)
+        await self._ledger.store.close_session(record.id, records.encode(cause))
+        self.leases.close(record.id)
+        self._silent.discard(record.id)
+        self.unresumed.discard(record.id)
+        self._lags.pop(record.id, None)
+        outbox = self._outboxes.pop(record.id, None)
+        if outbox is not None:
+            outbox.end()
+        log.debug("session.closed", extra={"session": record.id, "worker": record.worker, "cause": cause.what})
+
+    def _is_alive(self, record: SessionRecord) -> bool:
+        return self._alive is not None and record.pid > 0 and self._alive(record.pid)
+
+    # -- instances -----------------------------------------------------------------------------------------------------
+
+    async def register(self, request: Register) -> Registered:
+        """The seed's sequence: register, discover dependencies, query services, update the registry, answer."""
+        record = self._session(request.session)
+        names = {spec.id: spec.service for spec in request.instances}
+        discovery.debug("discovery.register", extra={"worker": record.worker, "instances": names})
+        for spec in request.instances:
+            self._refuse_foreign(spec, record)
+        requires = [one for spec in request.instances for one in spec.requires]
+        self._discover(requires)
+        cause = self._ledger.cause("registered", f"worker {record.worker}")
+        fresh = [self._instance(spec, record, request.resumed.get(spec.id), cause) for spec in request.instances]
+        fresh = [one for one in fresh if not _same(one, self._catalog.instances.get(one.id))]
+        for instance in fresh:
+            if instance.id not in self._catalog.instances:
+                self._readiness.forget(instance.id)
+        contracts = [one for one in request.contracts if self._catalog.contracts.get(one.fingerprint) != one]
+        await self._write(fresh, [records.put_contract(contract) for contract in contracts])
+        for service in {spec.service for spec in request.instances}:
+            self._depend(service)
+        discovery.debug("registry.updated", extra={"revision": self._catalog.revision, "instances": len(fresh)})
+        resolution = resolve(requires, self._catalog)  # again: the reply holds at the revision it names
+        return Registered(
+            revision=self._catalog.revision,
+            store=self._ledger.store.id,
+            dependencies=resolution.answers,
+            missing=resolution.missing,
+            near=resolution.near,
+        )
+
+    async def report(self, report: Report) -> None:
+        instance = self._own(report.session, report.instance)
+        if instance.state is State.DRAINING and report.state is not State.DRAINING:
+            raise BadArguments(f"state: {instance.id} is draining and cannot become {report.state} again")
+        if report.state not in _STARTUP:
+            self._outbox(report.session).started(report.instance)
+        what, evidence = report.reason[:_MOST_REASON] or report.state.value, report.evidence[-_MOST_EVIDENCE:]
+        cause = self._ledger.cause(what, f"worker {instance.worker}", evidence)
+        known = instance.cause
+        if instance.state is report.state and known and (known.what, known.evidence) == (cause.what, cause.evidence):
+            return
+        await self._write([self._moved(instance, report.state, cause)])
+
+    async def deregister(self, session: str, instance: str, cause: Cause) -> None:
+        found = self._catalog.instances.get(instance)
+        if found is not None and found.session == session:
+            await self._ledger.remove([found], cause)
+
+    def _session(self, session: str) -> SessionRecord:
+        record = self._catalog.sessions.get(session)
+        if record is None:
+            raise UnknownSession(f"the registry has no session {session!r}; open it and register again")
+        return record
+
+    def _own(self, session: str, instance: str) -> Instance:
+        self._session(session)
+        found = self._catalog.instances.get(instance)
+        if found is None or found.session != session:
+            raise UnknownSession(f"session {session!r} has no instance {instance!r}; register it again")
+        return found
+
+    def _refuse_foreign(self, spec: InstanceSpec, record: SessionRecord) -> None:
+        before = self._catalog.instances.get(spec.id)
+        if before is None or before.session == record.id:
+            if before is not None and before.service != spec.service:
+                raise BadArguments(f"id: {spec.id!r} is an instance of {before.service!r}; deregister it first")
+            return
+        if before.outside or before.session in self.leases or before.service != spec.service:
+            holder = f"worker {before.worker}" if before.worker else "an outside program"
+            raise BadArguments(f"id: {spec.id!r} is taken by {holder}; choose another id")
+
+    def _instance(self, spec: InstanceSpec, record: SessionRecord, resumed: State | None, cause: Cause) -> Instance:
+        before = self._catalog.instances.get(spec.id)
+        state = resumed or self._state_before(before)
+        same = before is not None and before.state is state
+        return Instance(
+            id=spec.id,
+            service=spec.service,
+            endpoints=spec.endpoints,
+            state=state,
+            session=record.id,
+            version=spec.version,
+            contract=spec.contract,
+            release=record.release,
+            node=self._node,
+            worker=record.worker,
+            pid=record.pid,
+            weight=spec.weight,
+            zone=spec.zone,
+            tags=spec.tags,
+            metadata=spec.metadata,
+            requires=spec.requires,
+            waiting_for=before.waiting_for if before and same else (),
+            public=spec.public,
+            cause=before.cause if before and same else cause,
+            since=before.since if before and same else self._clock.wall(),
+        )
+
+    @staticmethod
+    def _state_before(before: Instance | None) -> State:
+        """Where an instance is whose worker says only that it has not started."""
+        ailing = before is not None and before.state is State.UNHEALTHY and before.cause is not None
+        if before is not None and ailing and before.cause and before.cause.what != LEASE_EXPIRED:
+            return State.UNHEALTHY  # its startup() failed, and is tried again
+        return State.WAITING
+
+    def _moved(self, instance: Instance, state: State, cause: Cause) -> Instance:
+        since = instance.since if state is instance.state else self._clock.wall()
+        return msgspec.structs.replace(
+            instance,
+            state=state,
+            cause=cause,
+            since=since,
+            waiting_for=instance.waiting_for if state is State.WAITING else (),
+        )
+
+    async def _write(self, instances: Sequence[Instance], others: Sequence[Put] = ()) -> None:
+        puts = [*others, *(records.put_instance(instance) for instance in instances)]
+        if puts:
+            await self._ledger.tell(puts)
+
+    def _forget(self, instance: Instance) -> None:
+        self._readiness.forget(instance.id)
+        outbox = self._outboxes.get(instance.session)
+        if outbox is not None:
+            outbox.gone(instance.id)
+
+    # -- discovery and readiness ---------------------------------------------------------------------------------------
+
+    def declare(self, services: Sequence[DeclaredService]) -> None:
+        names = {*self._catalog.declared, *(service.name for service in services)}
+        self._catalog.declare(services)
+        for name in names:
+            self._depend(name)
+        self._ledger.changed.set()
+
+    async def settle(self) -> None:
+        """Let those instances start that need not wait any longer, and say for whom the others wait."""
+        waiting = [self._catalog.instances[name] for name in sorted(self._catalog.waiting)]
+        starts: list[Instance] = []
+        moved: list[Instance] = []
+        for effect in self._readiness.settle(waiting, self._catalog):
+            instance = self._catalog.instances[effect.instance]
+            if isinstance(effect, Start):
+                starts.append(instance)
+            else:
+                moved.append(self._now_waiting(instance, effect.services))
+        await self._write(moved)
+        for instance in starts:
+            discovery.debug("discovery.ready", extra={"instance": instance.id, "service": instance.service})
+            self._outbox(instance.session).put(StartInstance(instance=instance.id))
+
+    def _now_waiting(self, instance: Instance, services: tuple[str, ...]) -> Instance:
+        discovery.debug("discovery.waiting", extra={"instance": instance.id, "waiting_for": services})
+        what = "waiting for dependencies" if services else "dependencies ready"
+        evidence = ", ".join(services or instance.waiting_for)
+        return msgspec.structs.replace(
+            instance, waiting_for=services, cause=self._ledger.cause(what, "discovery", evidence)
+        )
+
+    def _discover(self, requires: Sequence[Dependency]) -> None:
+        discovery.debug("discovery.discover", extra={"dependencies": sorted({one.service for one in requires})})
+        resolution = resolve(requires, self._catalog)
+        for answer in resolution.answers:
+            found = [instance.id for instance in answer.instances]
+            discovery.debug("discovery.query", extra={"service": answer.service, "found": found})
+        discovery.debug("discovery.answer", extra={"missing": resolution.missing, "near": resolution.near})
+
+    def _depend(self, service: str) -> None:
+        declared = self._catalog.declared.get(service)
+        registered = self._catalog.of_service(service).values()
+        required = (one.service for instance in registered for one in instance.requires if not one.optional)
+        self._readiness.depend(service, {*(declared.requires if declared else ()), *required})
+
+    # -- commands ------------------------------------------------------------------------------------------------------
+
+    def send(self, worker: str, command: AnyCommand) -> bool:
+        """Whether the worker has a session that can hear it."""
+        for record in reversed(self._catalog.of_worker(worker)):
+            if record.id in self.leases or record.id in self._silent:
+                self._outbox(record.id).put(command)
+                return True
+        return False
+
+    async def commands(self, session: str) -> AsyncGenerator[AnyCommand, None]:
+        self._session(session)
+        async for command in self._outbox(session).stream():
+            yield command
+
+    def _outbox(self, session: str) -> Outbox:
+        return self._outboxes.setdefault(session, Outbox())
+
+
+def _same(new: Instance, before: Instance | None) -> bool:
+    return before is not None and msgspec.structs.replace(new, revision=before.revision) == before
+
+
+def _who(record: SessionRecord) -> str:
+    return f"worker {record.worker} (pid {record.pid})" if record.worker else f"{record.kind} {record.id}"
