@@ -18,6 +18,7 @@ class Directory:
         self.completeness = Completeness.PARTIAL
         self.following = False  # whether the watch runs now
         self._view = View()
+        self._known: set[str] = set()
         self._contracts: dict[str, Contract] = {}  # by service
 
     @property
@@ -32,6 +33,8 @@ class Directory:
         """Take in what the registry told."""
         changed = self._view.fold(item)
         self.completeness = item.completeness
+        self._known |= {change.service for change in item.changes}
+        self._known |= {answer.service for answer in item.snapshot or () if answer.known}
         if item.snapshot is not None and item.completeness is Completeness.COMPLETE:
             changed |= self._drop_all_but({answer.service for answer in item.snapshot})
         for answer in item.snapshot or ():
@@ -53,11 +56,11 @@ class Directory:
         return [contract for _, contract in sorted(self._contracts.items())]
 
     def names(self) -> list[str]:
-        known = {name for name in self._view.names() if self._view.service(name).instances}
-        return sorted(known | self._contracts.keys())
+        """The services that somebody has declared or registered."""
+        return sorted(self._known)
 
     def knows(self, service: str) -> bool:
-        return service in self._contracts or (service in self._view.names() and self._view.service(service).known)
+        return service in self._known
 
     def instance(self, id: str) -> Instance | None:
         views = map(self._view.service, self._view.names())
@@ -81,4 +84,5 @@ class Directory:
         for name in absent:
             self._view.answer(ServiceAnswer(service=name, revision=self._view.revision, instances=(), known=False))
             self._contracts.pop(name, None)
+        self._known &= present
         return absent

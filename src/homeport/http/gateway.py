@@ -62,6 +62,8 @@ class Gateway:
                 result = await self._client.call_json(service, method, body, timeout=timeout)
         except BadArguments as error:
             raise _corrected(error, exchange, contract, method) from error
+        except UnknownService as error:
+            raise UnknownService(error.service, error.known or self._directory.names()) from error
         await exchange.answer(result)
 
     def _metadata(self, exchange: Exchange) -> dict[str, str]:

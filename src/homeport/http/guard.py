@@ -65,7 +65,7 @@ class Guard:
         )
 
     def _host_allowed(self, name: str) -> bool:
-        if name in self._hosts or (self._suffixes and name.endswith(self._suffixes)) or "*" in self._hosts:
+        if name in self._hosts or name.endswith(self._suffixes) or "*" in self._hosts:
             return True
         return self._any_address and (name == self._own or _is_address(name))
 
@@ -77,17 +77,15 @@ class Guard:
         if netloc and netloc == host:
             return True
         name = host_name(netloc)
-        # Loopback is not enough here: another program's page on another port is still another origin.
-        return bool(name) and (
-            name in self._hosts - _LOOPBACK or bool(self._suffixes and name.endswith(self._suffixes))
-        )
+        # Loopback is not enough here: another program's page, on another port, is another origin. Name it with its port.
+        return netloc in self._hosts - _LOOPBACK or name in self._hosts - _LOOPBACK or name.endswith(self._suffixes)
 
 
 def host_name(netloc: str) -> str:
     """``[::1]:7070`` → ``::1``; ``localhost.`` → ``localhost``; what is malformed gives ``""``."""
     if netloc.startswith("["):
-        name, _, rest = netloc[1:].partition("]")
-        return name if not rest or rest.startswith(":") else ""
+        name, closed, rest = netloc[1:].partition("]")
+        return name if closed and (not rest or rest.startswith(":")) else ""
     name, _, port = netloc.partition(":")
     return name.rstrip(".") if not port or port.isdigit() else ""
 
