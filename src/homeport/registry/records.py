@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from homeport.contracts.api import Contract
-from homeport.model import Cause, Instance
+from homeport.model import Cause, Dependency, Instance
 from homeport.registry.store.port import Put
 
 INSTANCE, OUTSIDE, CONTRACT, SESSION, WANTED = "instance/", "outside/", "contract/", "session/", "wanted/"
@@ -42,7 +42,7 @@ class DeclaredService(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     replicas: int = 1
-    requires: tuple[str, ...] = ()  # the services it cannot start without
+    requires: tuple[Dependency, ...] = ()
     singleton: bool = False
     public: bool = False
     location: str = ""  # "boutique/cart.py:12"

@@ -38,6 +38,8 @@ from homeport.registry.store.port import Delete
 from homeport.registry.store.recovery import Recovery
 from homeport.registry.workers import Workers
 
+__all__ = ["DeclaredService", "Registry"]
+
 log = logging.getLogger("homeport.registry")
 
 PERIOD = 0.5  # seconds between looks at the leases

@@ -23,7 +23,7 @@ def summarise(catalog: Catalog, service: str) -> ServiceSummary:
     instances = list(catalog.of_service(service).values())
     declared = catalog.declared.get(service)
     contract = catalog.contract_of(service)
-    requires = {one.service for instance in instances for one in instance.requires if not one.optional}
+    stated = [*(declared.requires if declared else ()), *(one for instance in instances for one in instance.requires)]
     newest = max(instances, key=lambda one: (one.state is State.READY, one.revision), default=None)
     return ServiceSummary(
         name=service,
@@ -34,7 +34,7 @@ def summarise(catalog: Catalog, service: str) -> ServiceSummary:
         contract=contract.fingerprint if contract else "",
         version=newest.version if newest else "",
         methods=tuple(method.name for method in contract.methods) if contract else (),
-        requires=tuple(sorted(requires | set(declared.requires if declared else ()))),
+        requires=tuple(sorted({one.service for one in stated if not one.optional})),
         waiting_for=tuple(sorted({name for instance in instances for name in instance.waiting_for})),
         public=any(instance.public for instance in instances) or bool(declared and declared.public),
         asgi=contract.asgi if contract else False,

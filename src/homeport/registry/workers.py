@@ -330,9 +330,10 @@ class Workers:
 
     def _depend(self, service: str) -> None:
         declared = self._catalog.declared.get(service)
-        registered = self._catalog.of_service(service).values()
-        required = (one.service for instance in registered for one in instance.requires if not one.optional)
-        self._readiness.depend(service, {*(declared.requires if declared else ()), *required})
+        requires = [*(declared.requires if declared else ())]
+        for instance in self._catalog.of_service(service).values():
+            requires.extend(instance.requires)
+        self._readiness.depend(service, {one.service for one in requires if not one.optional})
 
     # -- commands ------------------------------------------------------------------------------------------------------
 
