@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from homeport.authoring.service import options_of
 from homeport.build.plan import PlannedDependency
@@ -108,6 +109,11 @@ async def world(
             await server.close()
         for hosted in instances:
             hosted.close()
+
+
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, Any]:
+    """The loop that workers run on; tests of the in-process kit run on asyncio's own."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(params=["local", "codec", "remote"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import cast
 
 import msgspec
 
@@ -110,8 +111,7 @@ class Link(asyncio.BufferedProtocol):
     # -- asyncio's side ------------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's are none by inheritance
         self.send(frame(HELLO, body=msgspec.msgpack.encode(self._hello)))
 
     def connection_lost(self, exc: Exception | None) -> None:
