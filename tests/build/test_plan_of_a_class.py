@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import shutil
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -24,7 +25,7 @@ def shown(planned: PlannedService) -> dict[str, tuple[str, bool, bool]]:
     return {d.attribute: (d.service, d.optional, d.declared) for d in planned.dependencies}
 
 
-def test_a_class_in_hand_is_planned_as_the_scan_plans_it() -> None:
+def test_a_class_in_hand_is_planned_as_the_scan_plans_it(tmp_path: Path) -> None:
     sys.modules.pop("shelf_samples", None)
     planned = planned_service(Checkout)
     assert (planned.name, planned.replicas) == ("till", 2)
@@ -39,10 +40,11 @@ def test_a_class_in_hand_is_planned_as_the_scan_plans_it() -> None:
         "auditor": ("auditor", False, False),
     }
     assert [d.attribute for d in planned.dependencies if d.parameter] == ["late"]
-    folder = Path(service_samples.__file__)
-    scanned = scan("service_samples.py:Checkout", folder.parent).services[0]
-    assert scanned.dependencies == planned.dependencies
+    for sample in Path(service_samples.__file__).parent.glob("*_samples.py"):
+        shutil.copy(sample, tmp_path)
+    scanned = scan("service_samples.py:Checkout", tmp_path).services[0]
     assert scanned.location == planned.location
+    assert scanned.dependencies == planned.dependencies
 
 
 def test_what_the_class_turns_out_to_have_is_no_dependency() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -205,6 +205,10 @@ def _parameters(arguments: ast.arguments) -> Iterator[Field]:
         yield _field(argument.arg, argument.annotation, default, argument)
 
 
+_LEAVES = (ast.Name, ast.Constant, ast.Load, ast.Store, ast.Del, ast.Pass)
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+
+
 class _SelfReading:
     """Walks a function body for what it does with its first parameter."""
 
@@ -215,17 +219,28 @@ class _SelfReading:
         self.calls_super = False
 
     def walk(self, body: list[ast.stmt]) -> None:
-        pending: list[ast.AST] = [*body]
+        pending: list[Any] = [*body]
         while pending:
             node = pending.pop()
-            if isinstance(node, ast.Attribute):
-                if not isinstance(node.ctx, ast.Load) and self._is_self(node.value):
+            kind = type(node)
+            if kind is ast.Attribute:
+                if type(node.ctx) is not ast.Load and self._is_self(node.value):
                     self.assigned.add(node.attr)
-            elif isinstance(node, ast.Call):
-                self._visit_call(node)
-            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) and self._is_shadowed(node.args):
+                pending.append(node.value)
                 continue
-            pending.extend(ast.iter_child_nodes(node))
+            if kind in _LEAVES:
+                continue
+            if kind is ast.Call:
+                self._visit_call(node)
+            elif kind in _SCOPES and self._is_shadowed(node.args):
+                continue
+            # Twice as fast as ast.iter_child_nodes, and most of the time of a scan is spent here.
+            for name in node._fields:
+                value = getattr(node, name)
+                if isinstance(value, ast.AST):
+                    pending.append(value)
+                elif isinstance(value, list):
+                    pending.extend([item for item in value if isinstance(item, ast.AST)])
 
     def _visit_call(self, call: ast.Call) -> None:
         match call.func:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import msgspec
 
 from homeport.build.classes import ClassFacts
 from homeport.build.facts import Alias, Binding, Defined, Imported, ModuleFacts
-
-ModuleFinder = Callable[[str], ModuleFacts | None]  # by absolute name; None: no module of the application
+from homeport.build.imports import ImportGraph, ModuleFinder
 
 
 class LinkedClass(msgspec.Struct, frozen=True):
@@ -61,12 +58,12 @@ class Linker:
     """Follows names from file to file; ``find`` gives it the modules of the application."""
 
     def __init__(self, find: ModuleFinder) -> None:
-        self._find = find
-        self._reached: dict[str, frozenset[str]] = {}
+        def find_own(name: str) -> ModuleFacts | None:
+            """Homeport itself is never part of an application."""
+            return None if name.partition(".")[0] == "homeport" else find(name)
 
-    def module(self, name: str) -> ModuleFacts | None:
-        """The application's module of this name; Homeport itself is never part of an application."""
-        return None if name.partition(".")[0] == "homeport" else self._find(name)
+        self._find = find_own
+        self._imports = ImportGraph(find_own)
 
     def resolve(self, module: ModuleFacts, name: str) -> Symbol | None:
         """What a dotted name means at the top level of ``module``; None when that cannot be told."""
@@ -79,28 +76,9 @@ class Linker:
         last_first = {(entry.module.module, entry.cls.qualname): entry for entry in reversed(order)}
         return Lineage(tuple(reversed(last_first.values())), foreign)
 
-    def reach(self, module: ModuleFacts) -> frozenset[str]:
-        """The paths of all files of the application that importing ``module`` may read, its own among them."""
-        if module.module not in self._reached:
-            found: dict[str, ModuleFacts] = {}
-            pending = [module.module, *self._imports(module)]
-            found[""] = module
-            while pending:
-                name = pending.pop()
-                if name in found or (facts := self.module(name)) is None:
-                    continue
-                found[name] = facts
-                pending.extend(self._imports(facts))
-            self._reached[module.module] = frozenset(facts.path for facts in found.values() if facts.path)
-        return self._reached[module.module]
-
-    def _imports(self, module: ModuleFacts) -> list[str]:
-        """Every module that an import in ``module`` runs: ``a.b.c`` runs ``a`` and ``a.b`` too."""
-        names: list[str] = []
-        for name in (module.module, *module.imports):
-            while name := name.rpartition(".")[0]:
-                names.append(name)
-        return [*module.imports, *names]
+    def reach(self, module: ModuleFacts) -> tuple[str, ...]:
+        """The paths of all files of the application that importing ``module`` may read, itself included."""
+        return self._imports.reach(module)
 
     def _resolve(self, module: ModuleFacts, name: str, seen: frozenset[tuple[str, str]]) -> Symbol | None:
         first, _, rest = name.partition(".")
@@ -143,7 +121,7 @@ class Linker:
                 return None
 
     def _imported(self, binding: Imported, seen: frozenset[tuple[str, str]]) -> Symbol | None:
-        target = self.module(binding.module)
+        target = self._find(binding.module)
         if target is None:
             return _outside(f"{binding.module}.{binding.name}" if binding.name else binding.module)
         if not binding.name:
@@ -153,12 +131,12 @@ class Linker:
     def _submodule(self, package: ModuleFacts, name: str) -> Symbol | None:
         if not package.is_package:
             return None
-        found = self.module(f"{package.module}.{name}")
+        found = self._find(f"{package.module}.{name}")
         return LinkedModule(found) if found is not None else None
 
     def _through_stars(self, module: ModuleFacts, name: str, seen: frozenset[tuple[str, str]]) -> Symbol | None:
         for star in module.stars:
-            target = self.module(star)
+            target = self._find(star)
             if target is not None and not name.startswith("_"):
                 found = self._member(target, name, seen)
                 if found is not None:

@@ -1,0 +1,64 @@
+"""Which files an import runs, directly or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from homeport.build.facts import ModuleFacts
+
+ModuleFinder = Callable[[str], ModuleFacts | None]  # by absolute name; None: no module of the application
+
+
+class ImportGraph:
+    """The imports among the modules of an application, followed when asked for.
+
+    A set of modules is an integer with a bit for each, so that following hundreds of modules that all import each
+    other stays cheap.
+    """
+
+    def __init__(self, find: ModuleFinder) -> None:
+        self._find = find
+        self._modules: list[ModuleFacts] = []  # by bit
+        self._numbers: dict[str, int | None] = {}  # None: no module of the application
+        self._imported: dict[int, int] = {}  # by number: the set it imports itself
+
+    def reach(self, module: ModuleFacts) -> tuple[str, ...]:
+        """The paths of all files that importing ``module`` may read, its own among them, in order."""
+        reached, pending = 0, 1 << self._enter(module)
+        while pending:
+            bit = pending & -pending
+            reached |= bit
+            pending = (pending | self._imports_of(bit.bit_length() - 1)) & ~reached
+        paths = (module.path for number, module in enumerate(self._modules) if reached >> number & 1)
+        return tuple(sorted(path for path in paths if path))
+
+    def _imports_of(self, number: int) -> int:
+        if number not in self._imported:
+            imported = 0
+            for name in dict.fromkeys(_names_run_by(self._modules[number])):
+                other = self._number(name)
+                if other is not None:
+                    imported |= 1 << other
+            self._imported[number] = imported
+        return self._imported[number]
+
+    def _number(self, name: str) -> int | None:
+        if name not in self._numbers:
+            facts = self._find(name)
+            self._numbers[name] = self._enter(facts) if facts is not None else None
+        return self._numbers[name]
+
+    def _enter(self, module: ModuleFacts) -> int:
+        number = self._numbers.get(module.module)
+        if number is None:
+            number = self._numbers[module.module] = len(self._modules)
+            self._modules.append(module)
+        return number
+
+
+def _names_run_by(module: ModuleFacts) -> Iterator[str]:
+    """Every module that ``module`` runs when imported: ``import a.b.c`` runs ``a`` and ``a.b`` too."""
+    yield from module.imports
+    for name in (module.module, *module.imports):
+        while name := name.rpartition(".")[0]:
+            yield name
