@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
-from homeport.durations import parse_duration
 from msgspec import inspect
 
 from homeport.config_sources import Layer, Raw, layers
+from homeport.durations import parse_duration
 from homeport.errors import ConfigError, near_names
 
 Duration = Annotated[float, msgspec.Meta(ge=0, extra={"duration": True})]
@@ -214,12 +214,12 @@ def _leaf(raw: Raw, type_: Any, path: tuple[str, ...], origins: dict[str, str]) 
         if raw.textual and isinstance(value, str):
             value = _read_text(value, type_)
         return msgspec.convert(value, type_, strict=not raw.textual)
-    except (msgspec.ValidationError, ValueError):
-        info = inspect.type_info(type_)
+    except (msgspec.ValidationError, ValueError) as error:
+        info, reason = inspect.type_info(type_), _lower_first(str(error))
         if isinstance(info, inspect.LiteralType):
-            error = ValueError(f"must be one of {', '.join(map(str, info.values))}")
+            reason = f"must be one of {', '.join(map(str, info.values))}"
         shown = REDACTED if _SECRET_KEY.search(dotted) else repr(raw.value)
-        raise ConfigError(f"{raw.origin}: {dotted}: {_lower_first(str(error))} (got {shown})") from None
+        raise ConfigError(f"{raw.origin}: {dotted}: {reason} (got {shown})") from None
 
 
 def _read_text(text: str, type_: Any) -> Any:

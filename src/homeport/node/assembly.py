@@ -37,27 +37,11 @@ from homeport.node.service import NodeService
 from homeport.node.source import Source
 from homeport.node.supervisor import Supervisor
 from homeport.nodes import NodeAddress, announce, prepare_data_folder, runtime_folder, withdraw
-from homeport.registry.api import REGISTRY_SERVICE, AnyCommand, RegistryApi
+from homeport.registry.api import REGISTRY_SERVICE, RegistryApi
 from homeport.registry.server import Registry
 from homeport.rpc.api_host import serve_api
 
 log = logging.getLogger("homeport.node")
-
-
-class RegistryCommands:
-    """The registry as the supervisor sees it."""
-
-    def __init__(self, registry: Registry, census: Census) -> None:
-        self._registry, self._census = registry, census
-
-    def send(self, worker: str, command: AnyCommand) -> bool:
-        return self._registry.send(worker, command)
-
-    def worker_gone(self, worker: str, cause: Cause) -> None:
-        self._registry.worker_gone(worker, cause)
-
-    def instances_at(self, worker: str, service: str) -> list[str]:
-        return self._census.instances_at(worker, service)
 
 
 async def serve(spec: NodeSpec, environ: Mapping[str, str], clock: Clock) -> None:
@@ -76,9 +60,8 @@ async def serve(spec: NodeSpec, environ: Mapping[str, str], clock: Clock) -> Non
         async with AsyncExitStack() as stack:
             reading = asyncio.create_task(asyncio.to_thread(source.read), name="node.source")
             try:
-                registry = await stack.enter_async_context(
-                    Registry.open(data / "registry", clock=clock, alive=lambda pid: processes.identity(pid) != "")
-                )
+                opening = Registry.open(data / "registry", node=node_name(spec), clock=clock, alive=_alive)
+                registry = await stack.enter_async_context(opening)
                 edition = await reading
             finally:
                 await asyncio.gather(reading, return_exceptions=True)
@@ -88,6 +71,10 @@ async def serve(spec: NodeSpec, environ: Mapping[str, str], clock: Clock) -> Non
             if spec.detach:
                 writer.take_over(1, 2)
             await node.process.live(releases)
+
+
+def _alive(pid: int) -> bool:
+    return processes.identity(pid) != ""
 
 
 class Assembly:
@@ -113,7 +100,7 @@ class Assembly:
         self._workers = WorkerLauncher(self._children, editions, self._config, self._surroundings())
         rng = random.Random()
         fleet = Fleet(self._config.node.layout, BackoffLimits(), self._config.node.drain_timeout + PATIENCE)
-        self._supervisor = Supervisor(fleet, self._workers, RegistryCommands(registry, census), clock, rng)
+        self._supervisor = Supervisor(fleet, self._workers, registry, clock, rng)
         ready_file = self._data / "run" / "front.ready"
         self._fronts = FrontLauncher(self._children, self._config, self._endpoint, ready_file)
         self._front = Front(self._fronts, self._bind_again, ready_file, clock, rng, self._announce)

@@ -33,11 +33,6 @@ class Census:
     def of(self, service: str) -> list[Instance]:
         return sorted((found for found in self._instances.values() if found.service == service), key=lambda i: i.id)
 
-    def instances_at(self, worker: str, service: str) -> list[str]:
-        """Ids of the worker's instances of a service that are not draining, newest first."""
-        found = [i for i in self.of(service) if i.worker == worker and i.state is not State.DRAINING]
-        return [instance.id for instance in sorted(found, key=lambda i: i.since, reverse=True)]
-
 
 def not_ready(wishes: Mapping[str, Wish], workers: Mapping[str, Worker], census: Census) -> dict[str, str]:
     """For each service with fewer ready instances than wanted: why."""

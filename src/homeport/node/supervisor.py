@@ -60,7 +60,7 @@ class Commands(Protocol):
     def send(self, worker: str, command: AnyCommand) -> bool:
         """Tell a worker something; ``False`` when it has no session."""
 
-    def worker_gone(self, worker: str, cause: Cause) -> None:
+    def worker_gone(self, worker: str, cause: Cause) -> object:
         """The worker's process has ended, and with it all its instances."""
 
     def instances_at(self, worker: str, service: str) -> list[str]:
