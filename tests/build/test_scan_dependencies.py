@@ -155,11 +155,12 @@ def test_reserved_names_are_never_dependencies(found, name: str) -> None:
         "Annotated['Payments', 1]",
         "payments_module.Payments",
         "Alias",
+        "Typed",
         "Again",
     ],
 )
 def test_an_annotation_whose_type_is_a_service_is_a_dependency(found, annotation: str) -> None:
-    header = "import payments as payments_module\nAlias = Payments\nfrom shelf import Again"
+    header = "import payments as payments_module\nAlias = Payments\nTyped: Any = Payments\nfrom shelf import Again"
     shelf = "from payments import Payments as Again"
     dependency = found(f"pay: {annotation}", header, shelf=shelf)["pay"]
     assert (dependency.service, dependency.declared, dependency.optional) == ("payments", True, False)

@@ -218,3 +218,12 @@ def test_the_example_the_project_was_made_from_is_found_as_it_is_written() -> No
     assert plan.findings == ()
     assert payment is not None
     assert [dependency.service for dependency in payment.dependencies] == ["payments"]
+
+
+def test_a_service_lists_the_files_of_the_classes_that_its_handles_stand_for(scan_app: Scan) -> None:
+    caller = source("Pay").replace("...", "await self.ship.go()")
+    plan = scan_app({"pay.py": caller, "ship.py": f"import parcels\n{source('Ship')}", "parcels.py": ""})
+    assert [service.files for service in plan.services] == [
+        ("parcels.py", "pay.py", "ship.py"),
+        ("parcels.py", "ship.py"),
+    ]

@@ -116,10 +116,11 @@ def _bind(facts: ModuleFacts, statement: ast.stmt) -> None:
                 marks = tuple(read_mark(decorator) for decorator in statement.decorator_list)
                 facts.marked_functions.append(MarkedFunction(statement.name, marks))
         case _:
-            value = dotted(statement.value) if isinstance(statement, ast.Assign) else ""
+            value = getattr(statement, "value", None)
+            target = dotted(value) if isinstance(value, ast.expr) else ""
             for name in bound_names(statement):
                 # `try: from fast import X / except ImportError: X = None` still means the imported one.
-                facts.names.setdefault(name, Alias(value) if value else Defined("value"))
+                facts.names.setdefault(name, Alias(target) if target else Defined("value"))
 
 
 def _class_statements(body: list[ast.stmt], prefix: str) -> Iterator[ClassFacts]:

@@ -40,7 +40,7 @@ class PlannedService(msgspec.Struct, frozen=True, kw_only=True):
     singleton: bool = False
     public: bool = False
     dependencies: tuple[PlannedDependency, ...] = ()
-    files: tuple[str, ...] = ()  # every application file its import reaches, relative to the root; for --reload
+    files: tuple[str, ...] = ()  # every application file a worker of it may import, relative to the root; for --reload
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

@@ -117,7 +117,7 @@ def location_of(module: ModuleFacts, cls: ClassFacts) -> Location:
 
 class _Scan:
     def __init__(self, sources: Sources) -> None:
-        self._root = sources.root
+        self._root, self._sources = sources.root, sources
         self._linker = Linker(sources.find)
         self._services: dict[str, PlannedService] = {}
         self._sites: dict[tuple[str, str], Site] = {}  # of a service and its attribute
@@ -229,7 +229,11 @@ class _Scan:
     def _link(self, service: PlannedService) -> PlannedService:
         """The service with its dependencies tied to the classes found, and a warning for each that was not."""
         linked = tuple(self._link_dependency(service, dependency) for dependency in service.dependencies)
-        return msgspec.structs.replace(service, dependencies=linked)
+        # A worker also imports the classes that its handles stand for: results are decoded to their types.
+        targets = {dependency.location.module for dependency in linked if dependency.location is not None}
+        reached = (self._linker.reach(module) for name in targets if (module := self._sources.find(name)) is not None)
+        files = sorted(set(service.files).union(*reached))
+        return msgspec.structs.replace(service, dependencies=linked, files=tuple(files))
 
     def _link_dependency(self, service: PlannedService, dependency: PlannedDependency) -> PlannedDependency:
         target = self._services.get(dependency.service)
