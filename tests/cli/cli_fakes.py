@@ -192,8 +192,8 @@ class FakeNode:
         self.asked.append(("stop", service, actor))
         return Done(revision=9, durability=Durability.SYNCED)
 
-    async def shutdown(self, actor: str) -> None:
-        self.asked.append(("shutdown", actor))
+    async def stop_node(self, actor: str) -> None:
+        self.asked.append(("stop_node", actor))
 
     async def kill(self, actor: str) -> None:
         self.asked.append(("kill", actor))

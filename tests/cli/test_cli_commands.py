@@ -241,7 +241,7 @@ def test_stop_of_the_node_waits_until_its_processes_are_gone(homeport: Homeport,
     place.client.node.present = status(pid=gone.pid, workers=())
     ran = homeport("stop")
     assert (ran.code, ran.out) == (0, "node shop has stopped\n")
-    assert place.client.node.asked == [("shutdown", "homeport stop")]
+    assert place.client.node.asked == [("stop_node", "homeport stop")]
 
 
 def test_a_node_that_does_not_go_ends_with_5(homeport: Homeport, place: Place) -> None:

@@ -80,8 +80,8 @@ class Script(FakeNode):
             self.present = step() if callable(step) else step
         return self.present
 
-    async def shutdown(self, actor: str) -> None:
-        await super().shutdown(actor)
+    async def stop_node(self, actor: str) -> None:
+        await super().stop_node(actor)
         assert self.process is not None
         if not self.process.deaf:
             self.process.code = 0
@@ -176,7 +176,7 @@ async def test_ctrl_c_stops_in_order_and_ends_with_130(stage: Stage) -> None:
     stage.screen.on_ready = stage.interrupt
     assert await stage.run() == 130
     assert stage.screen.seen == ["progress", "progress", "ready", "stopping", "stopped"]
-    assert stage.node.asked == [("shutdown", "Ctrl-C")]
+    assert stage.node.asked == [("stop_node", "Ctrl-C")]
 
 
 async def test_sigterm_is_carried_out_and_ends_with_0(stage: Stage) -> None:
@@ -189,7 +189,7 @@ async def test_a_second_ctrl_c_kills(stage: Stage) -> None:
     stage.screen.on_ready = stage.interrupt
     stage.screen.on_stopping = stage.interrupt
     assert await stage.run() == 130
-    assert stage.node.asked == [("shutdown", "Ctrl-C"), ("kill", "second Ctrl-C")]
+    assert stage.node.asked == [("stop_node", "Ctrl-C"), ("kill", "second Ctrl-C")]
     assert stage.process.signals == [signal.SIGKILL]
     assert stage.screen.seen[-1] == "killed"
 
@@ -243,7 +243,7 @@ async def test_a_dependency_that_stays_away_ends_the_run_and_everything_is_stopp
     assert caught.value.notes[0] == "payment waits for 'payments', which nobody provides (did you mean 'cart'?)" or (
         "payment waits for 'payments', which nobody provides" in caught.value.notes[0]
     )
-    assert stage.node.asked == [("shutdown", "homeport run")]
+    assert stage.node.asked == [("stop_node", "homeport run")]
     assert stage.process.code == 0
 
 

@@ -56,7 +56,7 @@ class NodeService:
         """Scale to zero."""
         return await self._scale(service, 0, "stopped", actor)
 
-    async def shutdown(self, actor: str) -> None:
+    async def stop_node(self, actor: str) -> None:
         """Begin an orderly stop; the process ends when all is drained."""
         self._process.ask_to_stop(actor)
 

@@ -77,7 +77,7 @@ async def _stop_node(client: Client, kill: bool) -> tuple[NodeStatus, dict[int, 
     pids = (status.pid, *(worker.pid for worker in status.workers))
     processes = {pid: known for pid in pids if (known := identity(pid))}
     try:
-        await (client.node.kill(ACTOR) if kill else client.node.shutdown(ACTOR))
+        await (client.node.kill(ACTOR) if kill else client.node.stop_node(ACTOR))
     except (ConnectionLost, StreamDraining):
         pass  # it went before it could answer, which is what was asked
     return status, processes

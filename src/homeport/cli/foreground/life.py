@@ -229,7 +229,7 @@ class Life:
 
         actor = {signal.SIGINT: "Ctrl-C", signal.SIGHUP: "closed terminal"}.get(signal.Signals(number), "homeport run")
         with contextlib.suppress(HomeportError):
-            await client.node.shutdown(actor)
+            await client.node.stop_node(actor)
             return
         self._process.cut_lifeline()
 
