@@ -87,6 +87,21 @@ def signature_of(cls: type, service: str) -> ServiceSignature:
     return ServiceSignature(service, contract, methods)
 
 
+def method_codecs(cls: type, service: str, name: str) -> MethodSignature | None:
+    """One method's codecs without describing them in JSON Schema: for APIs whose types both sides have. None: no such.
+
+    Its contract has names and options, but neither schemas nor a fingerprint.
+
+    Raises:
+        DefinitionError: the method cannot be served as written.
+    """
+    served = next((one for one in served_by(cls) if one.name == name), None)
+    if served is None:
+        return None
+    typed = _typed(served, cls, service)
+    return _signature(typed, _method_contract(typed, [{} for _ in typed.types]))
+
+
 # -- understanding a method --------------------------------------------------------------------------------------------
 
 

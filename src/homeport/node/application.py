@@ -13,7 +13,8 @@ from homeport.config import Config, ServiceConfig
 from homeport.errors import HomeportError, near_names
 from homeport.node.desired import Start, Wish
 from homeport.node.releases import Release
-from homeport.worker.api import HostedService, WorkerSpec
+from homeport.worker.api import WorkerSpec
+from homeport.worker.settings import hosted_service
 
 
 class ScanFailed(HomeportError):
@@ -93,7 +94,7 @@ def worker_spec(start: Start, edition: Edition, config: Config, surroundings: Su
         service = edition.plan.service(name)
         if service is None:
             raise LookupError(f"release {start.release} has no service {name!r}")
-        hosted.append(_hosted(service, count, config.services.get(name, ServiceConfig())))
+        hosted.append(hosted_service(service, count, config.services.get(name, ServiceConfig())))
     node = config.node
     return WorkerSpec(
         name=start.worker,
@@ -109,19 +110,6 @@ def worker_spec(start: Start, edition: Edition, config: Config, surroundings: Su
         lease=node.lease,
         force_rpc=surroundings.force_rpc,
         debug=surroundings.debug,
-    )
-
-
-def _hosted(service: PlannedService, instances: int, config: ServiceConfig) -> HostedService:
-    timeouts = {name: method.timeout for name, method in config.methods.items() if method.timeout is not None}
-    return HostedService(
-        plan=service,
-        instances=instances,
-        config=config.config,
-        concurrency=config.concurrency,
-        threads=config.threads,
-        weight=config.weight,
-        timeouts=timeouts,
     )
 
 

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from homeport.contracts.signature import MethodSignature, signature_of
+from homeport.contracts.served import served_methods
+from homeport.contracts.signature import MethodSignature, method_codecs
 from homeport.errors import UnknownMethod
 from homeport.rpc.client import ClientLink
 from homeport.rpc.context import CURRENT
@@ -27,15 +28,15 @@ def api_proxy(protocol: Any, service: str, link: OpenLink, *, caller: str, timeo
 
 class _Proxy:
     def __init__(self, protocol: type, service: str, link: OpenLink, caller: str, timeout: float) -> None:
-        self._signature = signature_of(protocol, service)
+        self._protocol = protocol
         self._service, self._link, self._caller, self._timeout = service, link, caller, timeout
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        signature = self._signature.methods.get(name)
+        signature = method_codecs(self._protocol, self._service, name)
         if signature is None:
-            raise AttributeError(str(UnknownMethod(self._service, name, self._signature.methods)))
+            raise AttributeError(str(UnknownMethod(self._service, name, served_methods(self._protocol))))
         bind = Bind(service=self._service, method=name, caller=self._caller)
         call = self._stream(signature, bind) if signature.streams else self._call(signature, bind)
         self.__dict__[name] = call

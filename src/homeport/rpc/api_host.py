@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from homeport.contracts.signature import ServiceSignature, signature_of
+from homeport.contracts.served import served_methods
+from homeport.contracts.signature import MethodSignature, method_codecs
 from homeport.errors import UnknownMethod, UnknownService
 from homeport.rpc.frames import Bind
 from homeport.rpc.link import Endpoint
@@ -20,20 +21,24 @@ class ApiHost:
     """Dispatches to objects by service name; the Protocol class of each says what may be called."""
 
     def __init__(self, apis: Mapping[str, tuple[object, type]]) -> None:
-        self._apis: dict[str, tuple[object, ServiceSignature, Admission]] = {
-            name: (target, signature_of(protocol, name), Admission(name, API_CONCURRENCY))
-            for name, (target, protocol) in apis.items()
+        self._apis = {
+            name: (target, protocol, Admission(name, API_CONCURRENCY)) for name, (target, protocol) in apis.items()
         }
+        self._methods: dict[tuple[str, str], MethodSignature | None] = {}
         self.edges = Edges()
 
     def bind(self, request: Bind) -> Binding:
         found = self._apis.get(request.service)
         if found is None:
             raise UnknownService(request.service, self._apis)
-        target, signature, admission = found
-        method = signature.methods.get(request.method)
+        target, protocol, admission = found
+        named = (request.service, request.method)
+        if named not in self._methods:
+            self._methods[named] = method_codecs(protocol, *named)
+        method = self._methods[named]
         if method is None:
-            raise UnknownMethod(request.service, request.method, signature.methods)
+            del self._methods[named]  # a peer that makes up names shall not fill the memory
+            raise UnknownMethod(*named, served_methods(protocol))
         function: Any = getattr(target, request.method)
         json = request.json
         return Binding(

@@ -10,12 +10,11 @@ import random
 import secrets
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from homeport.discovery.view import View
 from homeport.errors import HomeportError, NotSent, ProtocolError, Unavailable
 from homeport.model import Cause
-from homeport.node.api import NODE_SERVICE, NodeApi
 from homeport.registry.api import (
     REGISTRY_SERVICE,
     AnyCommand,
@@ -27,6 +26,9 @@ from homeport.registry.api import (
 )
 from homeport.rpc.api_client import api_proxy
 from homeport.rpc.client import ClientLink, connect
+
+if TYPE_CHECKING:
+    from homeport.node.api import NodeApi
 
 log = logging.getLogger("homeport.registry")
 
@@ -71,7 +73,7 @@ class Standing:
         self.on_changed = on_changed
         self.lost_since: float | None = None  # loop time since which the node process has not been reached
         self.registry: RegistryApi = api_proxy(RegistryApi, REGISTRY_SERVICE, self.link, caller=name)
-        self.node: NodeApi = api_proxy(NodeApi, NODE_SERVICE, self.link, caller=name)
+        self._node: NodeApi | None = None
         self._kind, self._worker, self._release, self._ttl, self._token = kind, worker, release, ttl, token
         self._hosting = hosting
         self._link: ClientLink | None = None
@@ -102,6 +104,15 @@ class Standing:
             self._link.close()
 
     # -- for callers ---------------------------------------------------------------------------------------------------
+
+    @property
+    def node(self) -> NodeApi:
+        """The node process's own API."""
+        if self._node is None:
+            from homeport.node.api import NODE_SERVICE, NodeApi
+
+            self._node = api_proxy(NodeApi, NODE_SERVICE, self.link, caller=self.name)
+        return self._node
 
     async def link(self) -> ClientLink:
         """The connection to the node process; waits up to 3 s for one that is being made.

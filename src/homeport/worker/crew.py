@@ -98,6 +98,7 @@ class Crew:
             endpoints=(self.endpoint, asgi.endpoint) if asgi is not None else (self.endpoint,),
             contract=signature.contract.fingerprint,
             version=plan.version,
+            weight=service.weight,
             requires=tuple(
                 Dependency(service=dependency.service, optional=dependency.optional) for dependency in plan.dependencies
             ),

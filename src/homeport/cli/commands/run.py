@@ -133,9 +133,9 @@ def _attach(asked: RunOptions, node: str | None, surroundings: Surroundings) -> 
             next=f"homeport run {asked.target} --attach",
         )
     address = find_node(node, surroundings.environ, surroundings.cwd())
-    from homeport.worker.main import run_attached
+    from homeport.worker.attached import run_attached
 
-    run_attached(asked.target, address.endpoint, asked.debug)
+    raise typer.Exit(run_attached(asked.target, address.endpoint, asked.debug))
 
 
 def _flag(name: str) -> str:
