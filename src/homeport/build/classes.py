@@ -128,8 +128,8 @@ def bound_names(statement: ast.stmt) -> Iterator[str]:
             for item in statement.items:
                 if item.optional_vars is not None:
                     yield from _target_names(item.optional_vars)
-        case _ if isinstance(alias := getattr(statement, "name", None), ast.Name):
-            yield alias.id  # `type X = …`, which the ast of 3.11 does not know
+        case _ if isinstance(named := getattr(statement, "name", None), ast.Name):
+            yield named.id  # `type X = …`, which the ast of 3.11 does not know
 
 
 def _target_names(target: ast.expr) -> Iterator[str]:
