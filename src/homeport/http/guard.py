@@ -77,7 +77,7 @@ class Guard:
         if netloc and netloc == host:
             return True
         name = host_name(netloc)
-        # Loopback is not enough here: another program's page, on another port, is another origin. Name it with its port.
+        # Loopback is not enough: another program's page, on another port, is another origin, and listed with its port.
         return netloc in self._hosts - _LOOPBACK or name in self._hosts - _LOOPBACK or name.endswith(self._suffixes)
 
 

@@ -71,14 +71,14 @@ class AppProxy:
             return
         CURRENT.set(CallContext(trace=exchange.trace.trace, span=exchange.trace.span))
         tried: set[str] = set()
-        while True:
+        for attempt in range(1, ATTEMPTS + 1):
             try:
                 async with self._balancer.lend(service, tried) as loan:
                     tried.add(loan.endpoint)
                     await self._pass_on(exchange, loan, f"/{path}")
                 return
             except NotSent:
-                if len(tried) >= ATTEMPTS:
+                if attempt == ATTEMPTS:
                     raise
 
     def require_public(self, service: str) -> None:

@@ -55,7 +55,7 @@ class WebSocketBridge:
 
     async def _bridge(self, scope: Scope, receive: Receive, send: Send, service: str, path: str) -> None:
         tried: set[str] = set()
-        while True:
+        for attempt in range(1, ATTEMPTS + 1):
             try:
                 async with self._balancer.lend(service, tried) as loan:
                     tried.add(loan.endpoint)
@@ -68,7 +68,7 @@ class WebSocketBridge:
                         await upstream.close()
                 return
             except NotSent:
-                if len(tried) >= ATTEMPTS:
+                if attempt == ATTEMPTS:
                     raise
 
 

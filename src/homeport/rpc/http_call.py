@@ -123,7 +123,10 @@ def _new_pool(endpoint: str) -> httpx.AsyncClient:
     limits = httpx.Limits(max_connections=256, max_keepalive_connections=32, keepalive_expiry=_IDLE_CONNECTION)
     path = endpoint.removeprefix(_UNIX) if endpoint.startswith(_UNIX) else None
     return httpx.AsyncClient(
-        transport=httpx.AsyncHTTPTransport(uds=path, limits=limits, trust_env=False),
+        # Reading the certificates of the system takes longer than many a request; only https looks at them.
+        transport=httpx.AsyncHTTPTransport(
+            uds=path, limits=limits, trust_env=False, verify=endpoint.startswith("https://")
+        ),
         timeout=httpx.Timeout(None, connect=CONNECT_TIMEOUT, pool=CONNECT_TIMEOUT),
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         trust_env=False,
