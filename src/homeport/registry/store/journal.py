@@ -65,6 +65,7 @@ class Journal:
         self._live = 0
         self._ask_again = 0.0
         self._corrupt = False
+        self._unconfirmed, self._confirm_by = False, 0.0
         self._thread = threading.Thread(target=self._run, name="homeport-journal", daemon=True)
         self._thread.start()
 
@@ -120,7 +121,8 @@ class Journal:
             return
         for order in kept:
             self._answer(order, None)
-        if any(isinstance(order, Snapshot) or order.done for order in kept):
+        self._unconfirmed |= any(isinstance(order, Snapshot) or order.done is not None for order in kept)
+        if self._unconfirmed and (self._queue.empty() or time.monotonic() >= self._confirm_by):
             self._confirm()
 
     def _commit(self, work: Sequence[Commit | Snapshot]) -> None:
@@ -145,6 +147,7 @@ class Journal:
         if any(isinstance(order, Snapshot) for order in work):
             # Rows that no longer count must not be found in the log after a crash.
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._ask_again = 0.0
 
     def _failed(self, work: Sequence[Commit | Snapshot], error: Exception) -> None:
         if not self._gap:
@@ -183,6 +186,7 @@ class Journal:
 
     def _confirm(self) -> None:
         self._write_mark(msgspec.structs.replace(self._mark, confirmed=self._last))
+        self._unconfirmed, self._confirm_by = False, time.monotonic() + RETRY
 
     def _write_mark(self, mark: Mark) -> StoreFailure | None:
         try:

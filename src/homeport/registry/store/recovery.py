@@ -74,10 +74,11 @@ def _recover(folder: Path) -> Opened:
             f"the revision mark ({damage or 'missing'}): the store has a new id, so that clients read all afresh"
         )
         aside += _set_aside(folder, {MARK: (folder / MARK).read_bytes()} if damage else {})
-    if faults or past.missing or past.headless:
+    broken = bool(faults or past.missing or past.headless)
+    if broken:
         aside += _set_aside(folder, raw)
     last = past.last
-    if aside or salvaged:
+    if broken or salvaged:
         last = _rebuild(folder, past, revision)
     reserved = Mark(store=mark.store if mark else secrets.token_hex(8), reserved=revision + BLOCK, confirmed=last)
     write_mark(folder / MARK, reserved)
