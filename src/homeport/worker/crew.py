@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from homeport.build.plan import PlannedDependency
+from homeport.build.plan import PlannedDependency, PlannedService
+from homeport.build.presence import without_present
 from homeport.contracts.api import Contract
 from homeport.contracts.fingerprint import fingerprint
 from homeport.contracts.signature import ServiceSignature, signature_of
@@ -65,22 +66,24 @@ class Crew:
                 self._host.add(member.hosted)
 
     def _object(self, service: HostedService, cls: type) -> Member:
-        plan = service.plan
+        plan = without_present(service.plan, cls)
         signature = signature_of(cls, plan.name)
 
         def handle(dependency: PlannedDependency, types: Callable[[], ServiceSignature | None]) -> Handle:
             return Handle(self._caller, dependency.service, owner=plan.name, types=types, timeout=dependency.timeout)
 
         target = assemble(cls, plan, service.config, handle)
-        return self._member(service, target, _with_timeouts(signature, service.timeouts), getattr(target, "asgi", None))
+        own = _with_timeouts(signature, service.timeouts)
+        return self._member(service, plan, target, own, getattr(target, "asgi", None))
 
     def _app(self, service: HostedService, app: Any) -> Member:
         contract = Contract(service=service.plan.name, asgi=True, public=service.plan.public)
         contract = msgspec.structs.replace(contract, fingerprint=fingerprint(contract))
-        return self._member(service, None, ServiceSignature(service.plan.name, contract, {}), app)
+        return self._member(service, service.plan, None, ServiceSignature(service.plan.name, contract, {}), app)
 
-    def _member(self, service: HostedService, target: Any, signature: ServiceSignature, app: Any) -> Member:
-        plan = service.plan
+    def _member(
+        self, service: HostedService, plan: PlannedService, target: Any, signature: ServiceSignature, app: Any
+    ) -> Member:
         name = f"{plan.name}-{secrets.token_hex(3)}"
         hosted = HostedInstance(
             id=name,
@@ -160,7 +163,7 @@ class Crew:
 
     async def _examine(self, member: Member) -> None:
         hosted = member.hosted
-        if hosted.state not in (State.READY, State.UNHEALTHY) or getattr(hosted.target, "health", None) is None:
+        if hosted.state not in (State.READY, State.UNHEALTHY) or not hosted.has_hook("health"):
             return
         try:
             async with asyncio.timeout(HEALTH_TIMEOUT):

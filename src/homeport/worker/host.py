@@ -64,11 +64,15 @@ class HostedInstance:
             edge = self._callers[caller, method] = self._edges.edge(caller, self.service, method)
         return edge
 
+    def has_hook(self, name: str) -> bool:
+        """Whether the class defines it; an attribute of the object may be the handle of a service of that name."""
+        return callable(getattr(type(self.target), name, None))
+
     async def hook(self, name: str) -> Any:
         """Run ``startup``, ``shutdown`` or ``health``, sync or async; None where the class has none."""
-        function = getattr(self.target, name, None)
-        if function is None:
+        if not self.has_hook(name):
             return None
+        function = getattr(self.target, name)
         if inspect.iscoroutinefunction(function):
             return await function()
         return await self._hook_threads.awaitable(function)()
