@@ -16,6 +16,7 @@ from homeport.errors import (
     DeadlineExceeded,
     Draining,
     HomeportError,
+    NotAllowed,
     NotSent,
     ProtocolError,
 )
@@ -326,6 +327,8 @@ class ClientLink(Link):
             entry = self._pending.get(call_id)
             if entry is not None:
                 entry.on_value(body)
+        elif kind == ERROR and call_id == 0:  # no call has this id: the far side gives up on the connection
+            self.close(decode_error(code, body))
         elif kind in (END, ERROR):
             entry = self._pending.pop(call_id, None)
             if entry is not None:
@@ -365,7 +368,7 @@ class ClientLink(Link):
         why = f": {error}" if error else ""
         for entry in pending.values():
             self._sweep.entries.pop(entry, None)
-            if isinstance(error, ProtocolError):
+            if isinstance(error, (ProtocolError, NotAllowed)):
                 entry.on_error(error)
             elif isinstance(entry, Items):
                 entry.on_error(ConnectionLost(f"the connection to {self.endpoint} was lost during {entry.method}{why}"))

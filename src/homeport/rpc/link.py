@@ -8,7 +8,7 @@ from typing import cast
 
 import msgspec
 
-from homeport.errors import HomeportError, ProtocolError
+from homeport.errors import HomeportError, NotAllowed, ProtocolError
 from homeport.rpc.frames import (
     BIND,
     CALL,
@@ -147,7 +147,7 @@ class Link(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         try:
             self._reader.received(nbytes, self._dispatch)
-        except ProtocolError as error:
+        except (ProtocolError, NotAllowed) as error:
             self._refuse(error)
         except Exception as error:  # whatever a peer sends, only its own connection ends
             log.exception("connection.broken", extra={"peer": self.peer.name})
@@ -156,9 +156,13 @@ class Link(asyncio.BufferedProtocol):
     def eof_received(self) -> bool:
         return False
 
-    def _refuse(self, error: ProtocolError) -> None:
+    def _refuse(self, error: HomeportError) -> None:
         log.warning("connection.refused", extra={"peer": self.peer.name, "error": str(error)})
+        self.on_refused(error)
         self.close(error)
+
+    def on_refused(self, error: HomeportError) -> None:
+        """The peer broke the protocol and the connection is about to close: last chance to tell it why."""
 
     def _dispatch(self, kind: int, call_id: int, code: int, flags: int, body: memoryview) -> None:
         if self.closed:

@@ -121,8 +121,11 @@ class ServerLink(Link):
     def on_greeted(self) -> None:
         token = self._server.token
         if token and not hmac.compare_digest(token.encode(), self.peer.token.encode()):
-            raise ProtocolError(f"the token of {self.peer.name or 'the peer'} is missing or wrong")
+            raise NotAllowed(f"the token of {self.peer.name or 'the peer'} is missing or wrong")
         self._server.links.add(self)
+
+    def on_refused(self, error: HomeportError) -> None:
+        self._send_error(0, error)
 
     def on_lost(self, error: HomeportError | None) -> None:
         self._server.links.discard(self)
