@@ -100,7 +100,7 @@ async def test_a_result_that_cannot_travel_is_the_callees_fault(tmp_path: Path) 
 
 async def test_an_unknown_method_is_named_with_the_ones_there_are(mode: str, tmp_path: Path) -> None:
     async with world(mode, tmp_path, Bank) as w:
-        with pytest.raises(AttributeError, match="'bank' has no method 'ecko'.*did you mean 'echo'"):
+        with pytest.raises(AttributeError, match=r"'bank' has no method 'ecko'.*did you mean 'echo'"):
             _ = w.get(Bank).ecko
         with pytest.raises(UnknownMethod):
             await w.plain("bank").ecko()
