@@ -15,7 +15,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -93,11 +93,10 @@ def percentiles(seconds: list[float]) -> dict[str, float | None]:
 class Shopper:
     """One user: does one thing after another, and thinks in between."""
 
-    def __init__(
-        self, user_id: str, client: httpx.AsyncClient, product_ids: list[str], tally: Tally, seed: int
-    ) -> None:
-        self._user_id, self._client, self._product_ids, self._tally = user_id, client, product_ids, tally
-        self._rng = random.Random(seed)
+    def __init__(self, number: int, client: httpx.AsyncClient, product_ids: list[str], tally: Tally) -> None:
+        self._user_id = f"user-{number}"
+        self._client, self._product_ids, self._tally = client, product_ids, tally
+        self._rng = random.Random(number)
         self._acts: dict[str, Callable[[], Awaitable[None]]] = {
             "browse": self._browse,
             "cart": self._view_cart,
@@ -183,15 +182,22 @@ async def progress(tally: Tally, users: int, seconds: float, shown: bool) -> Asy
 
 async def run(url: str, users: int, seconds: float, think: float, shown: bool) -> dict[str, Any]:
     tally = Tally()
-    limits = httpx.Limits(max_connections=users, max_keepalive_connections=users)
-    async with httpx.AsyncClient(base_url=url, limits=limits, timeout=30, trust_env=False) as client:
-        front = await client.post("/api/v1/call/frontend/index", json={"user_id": "load"})
+    async with AsyncExitStack() as browsers:
+        # A connection for each, as browsers have; a pool for all would look through all of it at every request.
+        verify = httpx.create_ssl_context()
+        clients = [
+            await browsers.enter_async_context(
+                httpx.AsyncClient(base_url=url, timeout=30, trust_env=False, verify=verify)
+            )
+            for _ in range(users)
+        ]
+        front = await clients[0].post("/api/v1/call/frontend/index", json={"user_id": "load"})
         front.raise_for_status()
         product_ids = [product["id"] for product in front.json()["products"]]
         started = time.perf_counter()
         async with progress(tally, users, seconds, shown), asyncio.TaskGroup() as tasks:
-            for number in range(users):
-                shopper = Shopper(f"user-{number}", client, product_ids, tally, seed=number)
+            for number, client in enumerate(clients):
+                shopper = Shopper(number, client, product_ids, tally)
                 tasks.create_task(shopper.shop(started + seconds, think), name=f"load.user-{number}")
         return tally.report(time.perf_counter() - started, users)
 
