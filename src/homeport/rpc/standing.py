@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from homeport.discovery.view import View
-from homeport.errors import HomeportError, NotSent, ProtocolError, Unavailable
+from homeport.errors import HomeportError, NotAllowed, NotSent, ProtocolError, Unavailable
 from homeport.model import Cause
 from homeport.registry.api import (
     REGISTRY_SERVICE,
@@ -171,26 +171,25 @@ class Standing:
         pause = RETRY_FIRST
         while True:
             if link is None:
+                # Jittered, so that the workers of a node do not all come at once when it is back.
+                await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+                pause = min(pause * 2, RETRY_MOST)
                 try:
                     link = await self._connect()
                 except NotSent:
-                    self.lost_since = self.lost_since or loop.time()
-                    await asyncio.sleep(pause * random.uniform(0.5, 1.0))
-                    pause = min(pause * 2, RETRY_MOST)
                     continue
             try:
                 await self._stand(link)
-                pause = RETRY_FIRST
-            except (Unavailable, ProtocolError) as error:
+            except (Unavailable, ProtocolError, NotAllowed) as error:
                 log.info("registry.lost", extra={"error": str(error)})
-                if isinstance(error, ProtocolError):
+                if not isinstance(error, Unavailable):
                     self._refused = error
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, RETRY_MOST)
             finally:
                 self._linked.clear()
                 self._link = None
                 link.close()
+            if link.greeted:
+                pause = RETRY_FIRST
             self.lost_since = self.lost_since or loop.time()
             link = None
 
