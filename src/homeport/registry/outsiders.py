@@ -23,7 +23,7 @@ class Outsiders:
 
     def __init__(self, ledger: Ledger, period: float) -> None:
         self._ledger, self._catalog, self._clock = ledger, ledger.catalog, ledger.clock
-        self.leases = Leases(period)
+        self.leases = Leases(period, ledger.clock.now())
 
     def restore(self) -> None:
         """Those of before a restart have one more time to live in which to be heard."""

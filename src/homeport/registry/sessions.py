@@ -37,11 +37,11 @@ class Leases:
     silent ones have had one more time to live in which to be heard, and ``suspect`` is true meanwhile.
     """
 
-    def __init__(self, period: float, crowd: int = 5) -> None:
+    def __init__(self, period: float, now: float, crowd: int = 5) -> None:
         self._period, self._crowd = period, crowd
         self._leases: dict[str, _Lease] = {}
         self._slept = 0.0  # seconds that no lease has lost
-        self._next_tick: float | None = None
+        self._next_tick = now + period
         self._verdict_at: float | None = None  # lease time at which the suspicion ends
 
     @property
@@ -77,7 +77,7 @@ class Leases:
         self._leases.pop(holder, None)
 
     def tick(self, now: float) -> list[Expired]:
-        late = now - self._next_tick if self._next_tick is not None else 0.0
+        late = now - self._next_tick
         self._next_tick = now + self._period
         if late > self._period:
             self._slept += late

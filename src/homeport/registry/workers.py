@@ -44,7 +44,7 @@ class Workers:
     def __init__(self, ledger: Ledger, node: str, period: float, alive: Callable[[int], bool] | None) -> None:
         self._ledger, self._catalog, self._clock = ledger, ledger.catalog, ledger.clock
         self._node, self._alive = node, alive
-        self.leases = Leases(period)
+        self.leases = Leases(period, ledger.clock.now())
         self.unresumed: set[str] = set()  # sessions of before a restart that have not come back yet
         self._silent: set[str] = set()  # sessions whose lease ran out though their process is alive
         self._lags: dict[str, float] = {}  # seconds the loop of each session was behind when last heard
