@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from homeport.discovery.view import View
-from homeport.errors import HomeportError, NotAllowed, NotSent, ProtocolError, Unavailable
+from homeport.errors import HomeportError, NotSent, Unavailable
 from homeport.model import Cause
 from homeport.registry.api import (
     REGISTRY_SERVICE,
@@ -171,6 +171,7 @@ class Standing:
         pause = RETRY_FIRST
         while True:
             if link is None:
+                self.lost_since = self.lost_since or loop.time()
                 # Jittered, so that the workers of a node do not all come at once when it is back.
                 await asyncio.sleep(pause * random.uniform(0.5, 1.0))
                 pause = min(pause * 2, RETRY_MOST)
@@ -180,17 +181,19 @@ class Standing:
                     continue
             try:
                 await self._stand(link)
-            except (Unavailable, ProtocolError, NotAllowed) as error:
+            except Unavailable as error:
                 log.info("registry.lost", extra={"error": str(error)})
-                if not isinstance(error, Unavailable):
-                    self._refused = error
+            except HomeportError as error:
+                self._refused = error
+                log.error("registry.refused", extra={"error": str(error)})
+            except Exception:  # a fault of ours or of the hosting: the worker must not be cut off for ever
+                log.exception("registry.failed")
             finally:
                 self._linked.clear()
                 self._link = None
                 link.close()
             if link.greeted:
                 pause = RETRY_FIRST
-            self.lost_since = self.lost_since or loop.time()
             link = None
 
     async def _stand(self, link: ClientLink) -> None:
@@ -224,6 +227,7 @@ class Standing:
             for task in [*tasks, lost]:
                 task.cancel()
             await asyncio.gather(*tasks, lost, return_exceptions=True)
+        self.lost_since = asyncio.get_running_loop().time()
         if link.error is not None:
             raise link.error
 
