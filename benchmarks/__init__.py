@@ -1,0 +1,1 @@
+"""Measures Homeport beside its peers: ``python -m benchmarks``, or one of them by name."""
