@@ -141,6 +141,7 @@ class Stage:
         self.screen = FakeScreen()
         self.interrupts = Interrupts()
         self.time = 0.0
+        self.deaf = False  # the node accepts connections, and says nothing
 
     def now(self) -> float:
         self.time += 1
@@ -150,6 +151,8 @@ class Stage:
         @asynccontextmanager
         async def connect(node: str | None, /) -> AsyncIterator[FakeClient]:
             assert node == "unix:/x"
+            if self.deaf:
+                await asyncio.Event().wait()
             yield self.client
 
         life = Life(self.process, connect, self.screen, self.interrupts, self.now)
@@ -200,6 +203,13 @@ async def test_ctrl_c_before_the_node_answers_lets_go_of_its_lifeline(stage: Sta
     assert await stage.run() == 130
     assert stage.process.cut
     assert stage.node.asked == []
+
+
+async def test_ctrl_c_while_the_node_does_not_answer_ends_the_run(stage: Stage) -> None:
+    stage.deaf = True
+    stage.interrupts.raised(signal.SIGINT)
+    assert await stage.run() == 130
+    assert stage.process.cut
 
 
 async def test_detached_it_returns_when_all_is_ready_and_the_node_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -326,6 +336,16 @@ def test_the_log_pump_leaves_old_lines_alone_and_finds_new_files(tmp_path: Path)
     write("cart-1", 3, "first")
     pump.look()
     assert seen == ["first", "second"]
+
+
+def test_a_flood_of_output_is_cut_to_its_end(tmp_path: Path) -> None:
+    seen: list[str] = []
+    pump = LogPump(tmp_path, lambda record: seen.append(record.message))
+    (tmp_path / "cart-1.log").write_bytes(b"".join(b"line %d\n" % number for number in range(5000)))
+    pump.look()
+    assert len(seen) == 201
+    assert seen[0].startswith("… 4,800 lines not shown here")
+    assert seen[-1] == "line 4999"
 
 
 # -- launch ------------------------------------------------------------------------------------------------------------

@@ -99,18 +99,27 @@ class Life:
         except Interrupted as interrupted:
             self._process.cut_lifeline()
             return await self._see_end(None, interrupted.number)
-        async with self._connect(address.endpoint) as client:
+        async with contextlib.AsyncExitStack() as stack:
             try:
-                await self._unless_interrupted(self._ready(client, started))
-                if self._process.spec.detach:
-                    return ExitCode.DONE
-                return self._ended(await self._unless_interrupted(self._exit()))
+                opening = stack.enter_async_context(self._connect(address.endpoint))
+                client = await self._unless_interrupted(self._within_patience(opening))
             except Interrupted as interrupted:
-                return await self._shut_down(client, interrupted.number)
-            except (CommandError, NodeRefused):
-                if self._process.exit_code() is None:
-                    await self._shut_down(client, signal.SIGTERM, quietly=True)
-                raise
+                self._process.cut_lifeline()
+                return await self._see_end(None, interrupted.number)
+            return await self._run_connected(client, started)
+
+    async def _run_connected(self, client: Client, started: float) -> int:
+        try:
+            await self._unless_interrupted(self._ready(client, started))
+            if self._process.spec.detach:
+                return ExitCode.DONE
+            return self._ended(await self._unless_interrupted(self._exit()))
+        except Interrupted as interrupted:
+            return await self._shut_down(client, interrupted.number)
+        except (CommandError, NodeRefused):
+            if self._process.exit_code() is None:
+                await self._shut_down(client, signal.SIGTERM, quietly=True)
+            raise
 
     # -- up ------------------------------------------------------------------------------------------------------------
 
@@ -122,6 +131,20 @@ class Life:
                 self._process.forget_spec()
                 return address
             await asyncio.sleep(ANNOUNCE_EVERY)
+
+    async def _within_patience(self, opening: Coroutine[Any, Any, Client]) -> Client:
+        limit = self._process.spec.config.node.ready_timeout
+        try:
+            async with asyncio.timeout(limit):
+                return await opening
+        except TimeoutError:
+            self._process.cut_lifeline()
+            raise CommandError(
+                f"the node process (pid {self._process.pid}) does not answer after {limit:g} s; it was told to stop",
+                kind="not_ready",
+                exit_code=ExitCode.TIMED_OUT,
+                next="homeport logs node",
+            ) from None
 
     async def _ready(self, client: Client, started: float) -> None:
         """Show the progress until all is ready.

@@ -9,6 +9,7 @@ from pathlib import Path
 from homeport.logfiles import LogFollower, LogRecordView
 
 LOOK_EVERY = 0.1  # seconds
+MOST = 200  # records shown at one look: 2,000 a second is more than anybody reads
 
 
 class LogPump:
@@ -25,14 +26,24 @@ class LogPump:
             await asyncio.sleep(LOOK_EVERY)
 
     def look(self) -> None:
-        """Show what came since the last look, in order of time."""
+        """Show what came since the last look, in order of time; of a flood only its end."""
         fresh: list[LogRecordView] = []
         for path in self._files():
             if path not in self._followers:
                 self._followers[path] = LogFollower(path)
             fresh += self._followers[path].read()
-        for record in sorted(fresh, key=lambda record: record.at):
+        fresh.sort(key=lambda record: record.at)
+        if (surplus := len(fresh) - MOST) > 0:
+            # A terminal that has fallen behind helps nobody; the files have all of it.
+            self._show(_left_out(surplus, fresh[surplus]))
+            del fresh[:surplus]
+        for record in fresh:
             self._show(record)
 
     def _files(self) -> list[Path]:
         return sorted(self._folder.glob("*.log"))
+
+
+def _left_out(count: int, before: LogRecordView) -> LogRecordView:
+    message = f"… {count:,} lines not shown here; `homeport logs` has them"
+    return LogRecordView(at=before.at, level="warning", message=message, worker=before.worker, service=before.service)
