@@ -85,14 +85,14 @@ class Watchers:
 
     def _item(self, watcher: _Watcher) -> WatchItem | None:
         catalog = self._catalog
-        changes = None
-        if watcher.cursor is not None and not (watcher.unsure and catalog.completeness is Completeness.COMPLETE):
-            changes = self._index.since(watcher.cursor, watcher.services)
+        changes = None if watcher.cursor is None else self._index.since(watcher.cursor, watcher.services)
+        complete_at_last = watcher.unsure and catalog.completeness is Completeness.COMPLETE
         watcher.cursor = catalog.revision
-        if changes is None:
+        if changes is None or (complete_at_last and not changes):
             return self._snapshot(watcher)
         if not changes:
             return None
+        watcher.woken |= complete_at_last  # first what happened, with its causes, then the snapshot
         contracts = catalog.contracts_for(
             change.instance
             for change in changes

@@ -86,7 +86,7 @@ class Workers:
         resumed = bool(self._catalog.of_session(request.session))
         log.debug(
             "session.opened",
-            extra={"session": record.id, "worker": record.worker, "process": record.pid, "resumed": resumed},
+            extra={"session": record.id, "worker": record.worker, "pid": record.pid, "resumed": resumed},
         )
         return resumed
 
@@ -313,7 +313,8 @@ class Workers:
             self._outbox(instance.session).put(StartInstance(instance=instance.id))
 
     def _now_waiting(self, instance: Instance, services: tuple[str, ...]) -> Instance:
-        discovery.debug("discovery.waiting", extra={"instance": instance.id, "waiting_for": services})
+        if services:
+            discovery.debug("discovery.waiting", extra={"instance": instance.id, "waiting_for": services})
         what = "waiting for dependencies" if services else "dependencies ready"
         evidence = ", ".join(services or instance.waiting_for)
         return msgspec.structs.replace(
