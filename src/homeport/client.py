@@ -147,8 +147,8 @@ def _signature(cls: type, service: str) -> Any:
 class Connecting:
     """What ``connect()`` returns: await it, or use it with ``async with``."""
 
-    def __init__(self, node: str | None, name: str, token: str) -> None:
-        self._node, self._name, self._token = node, name, token
+    def __init__(self, node: str | None, name: str, token: str, follow_all: bool) -> None:
+        self._node, self._name, self._token, self._follow_all = node, name, token, follow_all
         self._client: Client | None = None
 
     def __await__(self) -> Generator[Any, Any, Client]:
@@ -177,7 +177,9 @@ class Connecting:
             if caller is not None:
                 caller.refresh(services)
 
-        standing = Standing(address.endpoint, name=self._name, token=self._token, on_changed=changed)
+        standing = Standing(
+            address.endpoint, name=self._name, token=self._token, follow_all=self._follow_all, on_changed=changed
+        )
         caller = Caller(standing.view, Links(self._name, self._token), standing.need)
         try:
             await standing.__aenter__()
@@ -186,17 +188,20 @@ class Connecting:
         return Client(standing, caller, self._name)
 
 
-def connect(node: str | None = None, *, name: str = "script", token: str = "") -> Connecting:
+def connect(
+    node: str | None = None, *, name: str = "script", token: str = "", follow_all: bool = False
+) -> Connecting:
     """Connect to a running node: ``async with homeport.connect() as hp:`` or ``hp = await homeport.connect()``.
 
     ``node`` is its name, its folder or its endpoint; by default ``HOMEPORT_NODE``, the nearest ``.homeport`` folder
-    upward, or the only running node. ``name`` is how callees see this program. Inside a worker it shares the worker's
-    own connections.
+    upward, or the only running node. ``name`` is how callees see this program. ``follow_all`` learns of every service at
+    once rather than of each at its first call, so that calls go on while the node process is away. Inside a worker it
+    shares the worker's own connections.
 
     Raises (when awaited):
         NoNode: none was found, or several.
     """
-    return Connecting(node, name, token)
+    return Connecting(node, name, token, follow_all)
 
 
 def connect_sync(node: str | None = None, *, name: str = "script", token: str = "") -> SyncClient:

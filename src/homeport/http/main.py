@@ -84,7 +84,7 @@ async def serve(spec: FrontSpec) -> None:
     listener = listener_of(spec)
     url = url_of(spec, listener)
     clock, directory = SystemClock(), Directory()
-    async with connect(spec.node, name=spec.name) as client:
+    async with connect(spec.node, name=spec.name, follow_all=True) as client:
         standing = Standing(
             client, directory, name=spec.name, lease=spec.lease, orphan_grace=spec.orphan_grace, clock=clock
         )

@@ -13,6 +13,7 @@ from homeport.errors import (
     NotSent,
     RemoteError,
     Unavailable,
+    UnknownService,
 )
 from homeport.rpc.client import Decode
 from homeport.rpc.context import CURRENT, DEFAULT_TIMEOUT, CallContext
@@ -70,20 +71,30 @@ class CallSpec:
 
 
 Need = Callable[[str], Awaitable[None]]
+Names = Callable[[], Awaitable[Iterable[str]]]
 
 
 class Caller:
     """Everything a process needs to call services by name.
 
-    ``need`` is awaited before the first call to a service that the view does not follow yet.
+    ``need`` is awaited before the first call to a service that the view does not follow yet; ``names`` tells all
+    services there are, to name the one that a misspelt name may have meant.
     """
 
-    def __init__(self, view: View, links: Links, need: Need, loop: asyncio.AbstractEventLoop | None = None) -> None:
+    def __init__(
+        self,
+        view: View,
+        links: Links,
+        need: Need,
+        loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        names: Names | None = None,
+    ) -> None:
         self.view = view
         self.links = links
         self.loop = loop or asyncio.get_running_loop()
         self.sweep = sweep_of(self.loop)
-        self._need = need
+        self._need, self._names = need, names
         self._routes: dict[str, Route] = {}
         self._followed: set[str] = set()
         self._http: HttpCalls | None = None
@@ -224,10 +235,24 @@ class Caller:
                 await route.wait(now + DEFAULT_TIMEOUT if deadline is None else deadline, now)
 
     async def appear(self, route: Route) -> None:
-        """Make sure that the registry has been asked about a service."""
+        """Make sure that the registry has been asked about a service.
+
+        Raises:
+            UnknownService: nobody has ever declared or registered it.
+        """
         if route.service not in self._followed:
             await self._need(route.service)
             self._followed.add(route.service)
+        if not route.view.known:
+            raise UnknownService(route.service, await self._all_names())
+
+    async def _all_names(self) -> Iterable[str]:
+        if self._names is None:
+            return ()
+        try:
+            return await self._names()
+        except Unavailable:
+            return ()  # an error without a suggestion is better than another error
 
     def _within(self, deadline: float | None) -> float:
         """Seconds to spend on connecting."""
@@ -280,6 +305,9 @@ class Caller:
         while True:
             patience = self.deadline(spec.timeout, parent)
             peer = await self._choose(route, spec, args, kwargs, patience, tried)
+            local = route.locals.get(peer.instance.id) if route.locals else None
+            if local is not None and local.admission.admits():
+                return self._local_stream(local, spec, args, kwargs, deadline, parent)
             try:
                 link = await peer.connected(self._within(deadline))
                 number = peer.numbers.get(spec) or peer.number(link, spec, spec.bind_to(peer.instance.id))

@@ -51,7 +51,7 @@ class Standing:
     """Keeps a connection to the node process; use as an async context manager.
 
     ``view`` follows the services in ``need()`` and ``follow()``; ``on_changed`` hears of each change. With ``hosting``
-    a session is opened on every connection. While the node process is away the view stays as it was, and callers go on.
+    a session is opened on every connection. ``follow_all`` follows every service there is. While the node process is away the view stays as it was, and callers go on.
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class Standing:
         ttl: float = 3.0,
         token: str = "",
         hosting: Hosting | None = None,
+        follow_all: bool = False,
         on_changed: Changed = lambda changed: None,
     ) -> None:
         self.endpoint, self.name = endpoint, name
@@ -79,6 +80,8 @@ class Standing:
         self._link: ClientLink | None = None
         self._linked = asyncio.Event()
         self._interests: set[str] = set()
+        self._follow_all = follow_all
+        self._first_answer = asyncio.Event()
         self._interest_grew = asyncio.Event()
         self._refused: HomeportError | None = None
         self._task: asyncio.Task[None] | None = None
@@ -135,6 +138,10 @@ class Standing:
         """Follow one more service; returns when the view has a first answer about it."""
         if service in self._interests:
             return
+        if self._follow_all:
+            await self._first_answer.wait()
+            if self.view.service(service).known:
+                return
         answers = await self.registry.resolve([service])
         changed = {answer.service for answer in answers if self.view.answer(answer)}
         self.follow([service])
@@ -145,7 +152,8 @@ class Standing:
         new = set(services) - self._interests
         if new:
             self._interests |= new
-            self._interest_grew.set()
+            if not self._follow_all:
+                self._interest_grew.set()
 
     def took(self, registered: Registered) -> None:
         """A registration's reply carries every dependency's instances."""
@@ -233,13 +241,12 @@ class Standing:
 
     async def _watch(self, link: ClientLink) -> None:
         while True:
-            while not self._interests:
+            while not self._interests and not self._follow_all:
                 self._interest_grew.clear()
                 await self._interest_grew.wait()
             self._interest_grew.clear()
-            request = WatchRequest(
-                services=tuple(sorted(self._interests)), from_revision=self.view.revision, store=self.view.store
-            )
+            services = () if self._follow_all else tuple(sorted(self._interests))
+            request = WatchRequest(services=services, from_revision=self.view.revision, store=self.view.store)
             grew = asyncio.create_task(self._interest_grew.wait(), name="registry.interest")
             follow = asyncio.create_task(self._follow(request), name="registry.follow")
             try:
@@ -255,6 +262,7 @@ class Standing:
     async def _follow(self, request: WatchRequest) -> None:
         async for item in self.registry.watch(request):
             changed = self.view.fold(item)
+            self._first_answer.set()
             if changed:
                 self.on_changed(changed)
 
