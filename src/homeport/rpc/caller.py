@@ -172,8 +172,11 @@ class Caller:
         while True:
             peer = await self._choose(route, spec, args, kwargs, deadline, tried)
             local = route.locals.get(peer.instance.id) if route.locals else None
-            if local is not None and local.admission.admits():
-                return await self._local(local, spec, args, kwargs, deadline, parent)
+            if local is not None:
+                if local.admission.admits():
+                    return await self._local(local, spec, args, kwargs, deadline, parent)
+                if not peer.endpoint:
+                    raise local.admission.refusal()
             loop = self.loop
             started = loop.time()
             peer.in_flight += 1
@@ -306,8 +309,11 @@ class Caller:
             patience = self.deadline(spec.timeout, parent)
             peer = await self._choose(route, spec, args, kwargs, patience, tried)
             local = route.locals.get(peer.instance.id) if route.locals else None
-            if local is not None and local.admission.admits():
-                return self._local_stream(local, spec, args, kwargs, deadline, parent)
+            if local is not None:
+                if local.admission.admits():
+                    return self._local_stream(local, spec, args, kwargs, deadline, parent)
+                if not peer.endpoint:
+                    raise local.admission.refusal()
             try:
                 link = await peer.connected(self._within(deadline))
                 number = peer.numbers.get(spec) or peer.number(link, spec, spec.bind_to(peer.instance.id))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -75,7 +77,7 @@ class CallContext:
         """Seconds until the deadline, never below zero; ``None`` without one."""
         if self.deadline is None:
             return None
-        return max(0.0, self.deadline - asyncio.get_running_loop().time())
+        return max(0.0, self.deadline - _now())
 
     def expire(self, now: float) -> float:
         """Called by the sweep: cancel the work; look again a little later whether it obeyed."""
@@ -114,6 +116,29 @@ def _stack_of(task: asyncio.Task[Any]) -> str:
             lines.append(f"{frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_name}")
         waiting = getattr(waiting, "cr_await", None) or getattr(waiting, "ag_await", None)
     return " <- ".join(reversed(lines))
+
+
+class ThreadSide(threading.local):
+    """What a pool thread knows of the loop it works for."""
+
+    loop: asyncio.AbstractEventLoop | None = None
+
+
+thread_side = ThreadSide()
+
+
+def _loop() -> asyncio.AbstractEventLoop | None:
+    """The loop that this code runs on; None in a thread, its own or one of a pool."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _now() -> float:
+    """The time on the clock that this code's deadlines are set by."""
+    loop = _loop() or thread_side.loop
+    return loop.time() if loop is not None else time.monotonic()
 
 
 CURRENT: ContextVar[CallContext | None] = ContextVar("homeport_call", default=None)
@@ -158,14 +183,23 @@ def derived(
 def timeout(seconds: float) -> Iterator[CallContext]:
     """Everything inside must end within ``seconds``; the deadline travels with every call made inside.
 
+    In code that does not await (``connect_sync()``, the body of a ``def`` method) it bounds the calls, and nothing else
+    can be interrupted.
+
     Raises:
         DeadlineExceeded: the block did not end in time.
     """
-    loop = asyncio.get_running_loop()
-    context = derived(CURRENT.get(), deadline=loop.time() + seconds)
+    context = derived(CURRENT.get(), deadline=_now() + seconds)
+    token = CURRENT.set(context)
+    loop = _loop()
+    if loop is None:
+        try:
+            yield context
+        finally:
+            CURRENT.reset(token)
+        return
     context._task = asyncio.current_task()
     sweep = sweep_of(loop)
-    token = CURRENT.set(context)
     assert context.deadline is not None
     sweep.add(context, context.deadline)
     try:

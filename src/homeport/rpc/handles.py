@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from homeport.contracts import plain
 from homeport.contracts.api import MethodContract
 from homeport.contracts.signature import MethodSignature, ServiceSignature
-from homeport.errors import UnknownMethod, UnknownService
+from homeport.errors import UnknownMethod
 from homeport.rpc.caller import STREAM_IDLE, Caller, CallSpec
 from homeport.rpc.context import DEFAULT_TIMEOUT
 from homeport.rpc.routes import Route
@@ -116,8 +116,6 @@ class MethodStub:
             UnknownService: nobody has.
         """
         await self._caller.appear(self._route)
-        if self._resolve() is None:
-            raise UnknownService(self._handle._service, self._caller.view.names())
 
     def __repr__(self) -> str:
         return f"<method {self._handle._service}.{self._name}>"
@@ -132,16 +130,19 @@ class Deferred:
     def __await__(self) -> Generator[Any, Any, Any]:
         return self._call().__await__()
 
-    async def _call(self) -> Any:
+    async def settle(self) -> Any:
+        """What calling the stub gives now that the service is known: an awaitable, or an async iterator."""
         await self._stub.resolved()
-        result = self._stub(*self._args, **self._kwargs)
+        return self._stub(*self._args, **self._kwargs)
+
+    async def _call(self) -> Any:
+        result = await self.settle()
         if isinstance(result, Awaitable):
             return await result
         raise TypeError(f"{self._stub!r} streams: use `async for`, not `await`")
 
     async def __aiter__(self) -> AsyncIterator[Any]:
-        await self._stub.resolved()
-        result = self._stub(*self._args, **self._kwargs)
+        result = await self.settle()
         if not hasattr(result, "__aiter__"):
             result.close()
             raise TypeError(f"{self._stub!r} does not stream: use `await`, not `async for`")

@@ -10,7 +10,7 @@ import msgspec
 
 from homeport.contracts import plain
 from homeport.contracts.api import MethodContract
-from homeport.errors import BadArguments, UnknownMethod, UnknownService
+from homeport.errors import BadArguments, UnknownMethod
 from homeport.rpc.caller import STREAM_IDLE, Caller, CallSpec
 from homeport.rpc.context import DEFAULT_TIMEOUT, metadata
 from homeport.rpc.routes import Route
@@ -87,8 +87,6 @@ class JsonCalls:
         return route, spec, streams
 
     def _contract(self, route: Route, method: str) -> MethodContract | None:
-        if not route.view.known:
-            raise UnknownService(route.service)
         contract = next(iter(self._caller.view.contracts_of(route.service)), None)
         if contract is None:
             return None

@@ -167,7 +167,6 @@ class LocalItems:
             self._sweep.add(context, due)
         try:
             item = await self._items.__anext__()
-            return item if self._convert is None else self._convert(item)
         except StopAsyncIteration:
             self._leave()
             raise
@@ -178,6 +177,15 @@ class LocalItems:
         finally:
             self._sweep.entries.pop(context, None)
             CURRENT.reset(token)
+        return item if self._convert is None else await self._converted(item, self._convert)
+
+    async def _converted(self, item: Any, convert: Callable[[Any], Any]) -> Any:
+        try:
+            return convert(item)
+        except Exception:
+            self._edge.errors += 1
+            await self.aclose()
+            raise
 
     def _failure(self, error: BaseException) -> BaseException:
         if isinstance(error, asyncio.CancelledError):

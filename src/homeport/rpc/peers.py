@@ -7,11 +7,13 @@ from collections.abc import Iterable
 
 from homeport.balancing.latency import PeakLatency
 from homeport.balancing.rendezvous import seed_of
-from homeport.errors import NotSent
+from homeport.errors import NotSent, UsageError
 from homeport.model import Instance
 from homeport.rpc.client import CONNECT_TIMEOUT, ClientLink, connect
 from homeport.rpc.frames import Bind
 from homeport.rpc.link import Endpoint
+
+MOST_NUMBERS = 4096
 
 
 class Links:
@@ -22,13 +24,17 @@ class Links:
         self._token = token
         self._open: dict[Endpoint, ClientLink] = {}
         self._opening: dict[Endpoint, asyncio.Task[ClientLink]] = {}
+        self._closed = False
 
     async def get(self, endpoint: Endpoint, within: float = CONNECT_TIMEOUT) -> ClientLink:
         """The connection to ``endpoint``, opened if need be; callers that wait for the same one share it.
 
         Raises:
             NotSent: nobody answers there within ``within`` seconds.
+            UsageError: ``close()`` has been called.
         """
+        if self._closed:
+            raise UsageError(f"the client {self.name!r} is closed; open another with homeport.connect()")
         link = self._open.get(endpoint)
         if link is not None and link.usable:
             return link
@@ -63,6 +69,7 @@ class Links:
                 link.close_when_answered()
 
     async def close(self) -> None:
+        self._closed = True
         opening = list(self._opening.values())
         for task in opening:
             task.cancel()
@@ -109,5 +116,7 @@ class Peer:
         return link
 
     def number(self, link: ClientLink, stub: object, bind: Bind) -> int:
+        if len(self.numbers) >= MOST_NUMBERS:
+            self.numbers.clear()  # a cache over the link's own: calls with a timeout each have a stub of their own
         number = self.numbers[stub] = link.number(bind)
         return number

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Awaitable
 from typing import TypeVar
 
 from homeport.errors import UsageError
-from homeport.rpc.context import CURRENT
+from homeport.rpc.context import CURRENT, thread_side
 
 T = TypeVar("T")
-
-
-class ThreadSide(threading.local):
-    """What a pool thread knows of the loop it works for."""
-
-    loop: asyncio.AbstractEventLoop | None = None
-
-
-thread_side = ThreadSide()
 
 
 def wait(awaitable: Awaitable[T]) -> T:

@@ -11,7 +11,7 @@ from functools import wraps
 from typing import Any
 
 from homeport.rpc.serving import PoolExhausted
-from homeport.rpc.waiting import thread_side
+from homeport.rpc.context import thread_side
 
 
 class MethodThreads:
