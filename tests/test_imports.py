@@ -23,15 +23,26 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("contracts",),
     (*CONCEPTS, "monitoring"),
     ("rpc",),
-    ("connect", "asgi", "worker", "node", "http", "testing"),
+    ("client", "client_sync", "connect", "asgi", "worker", "node", "http", "testing"),
     ("cli", "running", "__main__"),
 )
 CONTROL_PLANE = ("node", "registry", "discovery")
-DATA_PLANE = ("balancing", "rpc", "worker", "connect", "asgi", "discovery.view", "registry.client")
+DATA_PLANE = (
+    "balancing",
+    "rpc",
+    "worker",
+    "client",
+    "client_sync",
+    "connect",
+    "asgi",
+    "discovery.view",
+    "registry.client",
+)
 SLOW_TO_IMPORT = {"fastapi", "httpx", "hypothesis", "pydantic", "rich", "starlette", "structlog", "typer", "uvicorn"}
-QUICK = ("contracts", "authoring", "rpc", "worker", "registry", "discovery", "balancing", "connect")
+QUICK = ("contracts", "authoring", "rpc", "worker", "registry", "discovery", "balancing", "client", "connect")
 INPUT_AND_OUTPUT = {"asyncio", "logging", "nats", "os", "select", "signal", "socket", "sqlite3", "subprocess", "time"}
 INPUT_AND_OUTPUT |= {"threading", "uvloop"}
+NEWER_STDLIB = {"annotationlib"}  # 3.14
 BROUGHT_BY_USERS = {"anyio", "hypothesis", "pydantic", "pytest", "pytest_asyncio"}  # looked for, never required
 
 
@@ -172,7 +183,10 @@ def test_only_the_standard_library_and_declared_dependencies_are_imported() -> N
     extras = project.get("optional-dependencies", {}).values()
     named = [*project["dependencies"], *(name for extra in extras for name in extra)]
     declared = {re.split(r"[^\w-]", name)[0].replace("-", "_").lower() for name in named} | {"dotenv", "homeport"}
-    wrong = {module: roots_of(module) - declared - BROUGHT_BY_USERS - sys.stdlib_module_names for module in modules()}
+    wrong = {
+        module: roots_of(module) - declared - BROUGHT_BY_USERS - sys.stdlib_module_names - NEWER_STDLIB
+        for module in modules()
+    }
     assert not {module: roots for module, roots in wrong.items() if roots}
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from homeport.build.scanner import scan
+from tests.real_node import running
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -88,3 +89,16 @@ def test_the_tutorials_test_passes(tutorial: Path) -> None:
     import test_basket  # type: ignore[import-not-found]
 
     test_basket.test_a_basket_adds_up()
+
+
+def test_the_tutorial_works_when_typed(tutorial: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    shell = "\n".join(block for _, block in blocks(ROOT / "README.md", "sh"))
+    promised = re.findall(r"^homeport (call .*\S)  +# (.+)$", shell, re.MULTILINE)
+    assert len(promised) == 3
+    with running(".", tutorial, tmp_path_factory.mktemp("node")) as node:
+        for command, answer in promised:
+            done = node.homeport(*shlex.split(command))
+            assert answer.removeprefix("refused before it ran: ") in done.stdout + done.stderr
+        assert node.homeport("scale", "prices", "3").returncode == 0
+        assert "scaled to 3" in node.homeport("why", "prices").stdout
+        assert node.python("script.py").stdout == "830\n"
