@@ -110,7 +110,7 @@ def level_of(module: str) -> int:
 
 def is_wire(module: str) -> bool:
     """Structs that both sides of a process boundary know."""
-    return module.endswith(".api") or module == "build.plan"
+    return module.endswith(".api") or module in ("build.plan", "worker.settings")
 
 
 def within(module: str, *places: str) -> bool:
