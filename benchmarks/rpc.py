@@ -140,7 +140,8 @@ def bars(samples: list[Sample]) -> list[Bar]:
 def explained(samples: list[Sample]) -> list[str]:
     where = "core 0 for servers, core 1 for clients" if machine.can_pin() else "not pinned: this system cannot"
     return [
-        f"Median (lowest–highest) of the rounds that count, CPU of all rounds; {where}. A request takes 99 bytes of msgpack, a reply 95.",
+        f"Median (lowest–highest) of the rounds that count, CPU of all rounds; {where}.",
+        "A request takes 99 bytes of msgpack, a reply 95.",
         f"With more than one call in flight, rounds in which server or client used less than {BUSY:g} of a core "
         f"do not count ({sum(not one.counts for one in samples)} of {len(samples)} here).",
         "Homeport: two `@service` classes of one application as `homeport run` starts them, over a Unix socket, with "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ class Bar(msgspec.Struct, frozen=True):
 
 class Table(msgspec.Struct, frozen=True):
     columns: tuple[str, ...]  # the first names the row; the others hold numbers
-    rows: list[tuple[str, ...]]
+    rows: Sequence[tuple[str, ...]]
     title: str = ""
 
 
@@ -96,7 +97,7 @@ def _verdict(bar: Bar) -> str:
     return "not measured" if bar.met is None else "yes" if bar.met else "**no**"
 
 
-def _markdown(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _markdown(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [columns, ("---", *("---:" for _ in columns[1:])), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
