@@ -194,9 +194,9 @@ def connect(
     """Connect to a running node: ``async with homeport.connect() as hp:`` or ``hp = await homeport.connect()``.
 
     ``node`` is its name, its folder or its endpoint; by default ``HOMEPORT_NODE``, the nearest ``.homeport`` folder
-    upward, or the only running node. ``name`` is how callees see this program. ``follow_all`` learns of every service at
-    once rather than of each at its first call, so that calls go on while the node process is away. Inside a worker it
-    shares the worker's own connections.
+    upward, or the only running node. ``name`` is how callees see this program. ``follow_all`` learns of every service
+    at once rather than of each at its first call, so that calls go on while the node process is away. Inside a worker
+    it shares the worker's own connections.
 
     Raises (when awaited):
         NoNode: none was found, or several.

@@ -51,7 +51,8 @@ class Standing:
     """Keeps a connection to the node process; use as an async context manager.
 
     ``view`` follows the services in ``need()`` and ``follow()``; ``on_changed`` hears of each change. With ``hosting``
-    a session is opened on every connection. ``follow_all`` follows every service there is. While the node process is away the view stays as it was, and callers go on.
+    a session is opened on every connection. ``follow_all`` follows every service there is. While the node process is
+    away the view stays as it was, and callers go on.
     """
 
     def __init__(
