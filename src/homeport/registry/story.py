@@ -17,7 +17,7 @@ class StoryBook:
     def __init__(self, per_service: int = 200, per_instance: int = 50, instances: int = 20_000) -> None:
         self._per_service, self._per_instance, self._instances = per_service, per_instance, instances
         self._services: dict[str, deque[StoryEntry]] = {}
-        self._by_instance: OrderedDict[str, deque[StoryEntry]] = OrderedDict()
+        self._by_instance: OrderedDict[str, list[StoryEntry]] = OrderedDict()
 
     def tell(self, change: Change, before: Instance | None) -> None:
         """Enter what became of an instance."""
@@ -51,12 +51,14 @@ class StoryBook:
             return
         entries = self._by_instance.get(entry.instance)
         if entries is None:
-            entries = self._by_instance[entry.instance] = deque(maxlen=self._per_instance)
+            entries = self._by_instance[entry.instance] = []  # a deque of three takes ten times the memory
             if len(self._by_instance) > self._instances:
                 self._by_instance.popitem(last=False)
         else:
             self._by_instance.move_to_end(entry.instance)
         entries.append(entry)
+        if len(entries) > self._per_instance:
+            del entries[0]
 
 
 def _event(before: Instance | None, after: Instance | None) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
 
-from homeport.model import Completeness
+import msgspec
+
+from homeport.model import Change, Completeness
 from homeport.registry.api import WatchItem
 from homeport.registry.catalog import Catalog
 from homeport.registry.watch import ChangeIndex
@@ -44,6 +46,8 @@ class Watchers:
         self._store, self._catalog, self._index = store, catalog, index
         self._of_all: set[_Watcher] = set()
         self._of_service: dict[str, set[_Watcher]] = {}
+        self._shared: dict[tuple[int, tuple[str, ...]], WatchItem | None] = {}
+        self._shared_at = (0, Completeness.COMPLETE)
 
     def __len__(self) -> int:
         return len({*self._of_all, *(watcher for some in self._of_service.values() for watcher in some)})
@@ -70,7 +74,7 @@ class Watchers:
         for home in homes:
             home.add(watcher)
         try:
-            yield self._item(watcher) or self._nothing()
+            yield self._item(watcher) or self._changes()
             while True:
                 await watcher.sleep()
                 item = self._item(watcher)
@@ -85,27 +89,35 @@ class Watchers:
 
     def _item(self, watcher: _Watcher) -> WatchItem | None:
         catalog = self._catalog
-        changes = None if watcher.cursor is None else self._index.since(watcher.cursor, watcher.services)
+        news = None if watcher.cursor is None else self._since(watcher.cursor, watcher.services)
         complete_at_last = watcher.unsure and catalog.completeness is Completeness.COMPLETE
         watcher.cursor = catalog.revision
-        if changes is None or (complete_at_last and not changes):
+        if news is None or (complete_at_last and not news.changes):
             return self._snapshot(watcher)
-        if not changes:
+        if not news.changes:
             return None
         watcher.woken |= complete_at_last  # first what happened, with its causes, then the snapshot
-        contracts = catalog.contracts_for(
-            change.instance
-            for change in changes
-            if change.instance is not None and change.instance.contract not in watcher.contracts
-        )
-        watcher.contracts.update(contract.fingerprint for contract in contracts)
-        return WatchItem(
-            revision=catalog.revision,
-            store=self._store,
-            changes=tuple(changes),
-            contracts=contracts,
-            completeness=catalog.completeness,
-        )
+        fresh = self._contracts_of(news) - watcher.contracts
+        if not fresh:
+            return news
+        watcher.contracts |= fresh
+        return msgspec.structs.replace(news, contracts=tuple(catalog.contracts[name] for name in sorted(fresh)))
+
+    def _since(self, cursor: int, services: tuple[str, ...]) -> WatchItem | None:
+        """One item for all watchers that have reached the same revision; None when they need a snapshot."""
+        catalog = self._catalog
+        if self._shared_at != (catalog.revision, catalog.completeness):
+            self._shared_at = (catalog.revision, catalog.completeness)
+            self._shared.clear()
+        key = (cursor, services)
+        if key not in self._shared:
+            changes = self._index.since(cursor, services)
+            self._shared[key] = None if changes is None else self._changes(tuple(changes))
+        return self._shared[key]
+
+    def _contracts_of(self, news: WatchItem) -> set[str]:
+        contracts = {change.instance.contract for change in news.changes if change.instance is not None}
+        return contracts & self._catalog.contracts.keys()
 
     def _snapshot(self, watcher: _Watcher) -> WatchItem:
         catalog = self._catalog
@@ -116,6 +128,8 @@ class Watchers:
             revision=catalog.revision, store=self._store, snapshot=answers, completeness=catalog.completeness
         )
 
-    def _nothing(self) -> WatchItem:
+    def _changes(self, changes: tuple[Change, ...] = ()) -> WatchItem:
         catalog = self._catalog
-        return WatchItem(revision=catalog.revision, store=self._store, completeness=catalog.completeness)
+        return WatchItem(
+            revision=catalog.revision, store=self._store, changes=changes, completeness=catalog.completeness
+        )

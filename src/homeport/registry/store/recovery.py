@@ -18,6 +18,7 @@ from homeport.registry.store.rows import FORMAT, Cell, Replay, Row, SnapshotMark
 
 JOURNAL, MARK = "journal.db", "revision"
 BLOCK = 100_000  # revisions reserved ahead at a time
+HISTORY = 5_000  # latest changes that are remembered over a restart
 
 
 class Recovery(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +87,9 @@ def _recover(folder: Path) -> Opened:
         mark=reserved,
         last=last,
         entries=tuple(Entry(cell.key, cell.value or b"", cell.revision or revision) for cell in past.cells.values()),
-        history=tuple(KeyChange(cell.revision or revision, cell.key, cell.value, cell.note) for cell in past.history),
+        history=tuple(
+            KeyChange(cell.revision or revision, cell.key, cell.value, cell.note) for cell in past.history[-HISTORY:]
+        ),
         report=Recovery(
             store=reserved.store,
             revision=revision,
