@@ -16,7 +16,7 @@ help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 run: $(INSTALLED) ## Set up, run the boutique, print its URL (end it with Ctrl-C)
-	@$(BIN)/homeport run examples/boutique
+	@$(BIN)/homeport run examples/boutique || test $$? = 130
 
 test: lint types ## Set up, check style, types and import directions, run the tests
 	$(BIN)/python -m pytest -q -m "not long" $(PYTEST_FLAGS)

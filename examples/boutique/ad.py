@@ -31,6 +31,8 @@ ADS = {
 
 @service
 class AdService:
+    """Picks an advertisement that fits the page."""
+
     @method(idempotent=True)
     async def pick(self, categories: list[str]) -> Ad:
         """An ad for one of the categories; for any, if there is none."""

@@ -15,6 +15,8 @@ MOST_OF_ONE = 99
 # minds keeps them in a database and drops `singleton`; here, one instance is the whole truth.
 @service(singleton=True)
 class CartService:
+    """Remembers what each shopper has chosen."""
+
     def __init__(self) -> None:
         self._carts: Recent[str, dict[str, int]] = Recent(limit=100_000)
 

@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 @service
 class CheckoutService:
+    """Places orders, or undoes every step of them."""
+
     cart: CartService
     catalog: ProductCatalogService
     currency: CurrencyService

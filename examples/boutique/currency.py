@@ -19,6 +19,8 @@ RATES = Path(__file__).with_name("data") / "currencies.json"
 # Every price on every page passes through here, and it keeps nothing between calls: the service to have twice.
 @service(replicas=2)
 class CurrencyService:
+    """Converts prices by a table of rates."""
+
     def __init__(self) -> None:
         rates = msgspec.json.decode(RATES.read_bytes(), type=dict[str, Decimal])
         self._per_euro = {currency: Fraction(rate) for currency, rate in rates.items()}

@@ -11,6 +11,8 @@ from .types import EmailAddress, Letter, Order
 
 @service
 class EmailService:
+    """Confirms orders in writing."""
+
     def __init__(self) -> None:
         self._outbox: deque[Letter] = deque(maxlen=1000)  # nothing leaves this machine; read it with `outbox`
 

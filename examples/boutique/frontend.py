@@ -32,6 +32,8 @@ QUOTED_COUNTRY = "NL"  # until checkout asks for the address
 
 @service(public=True)
 class FrontendService:
+    """Answers with the pages of the shop, as data."""
+
     ads: AdService
     carts: CartService
     catalog: ProductCatalogService

@@ -34,6 +34,8 @@ class Hold(msgspec.Struct, frozen=True):
 # at the shelf and taking from it, so no two orders get the last lantern.
 @service(singleton=True)
 class InventoryService:
+    """Counts what is there, and holds goods back for orders."""
+
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         lines = msgspec.json.decode(PRODUCTS.read_bytes(), type=list[StockLine])

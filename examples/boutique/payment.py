@@ -21,6 +21,8 @@ DECLINED = {"4000000000000002": "the bank declined it", "4000000000009995": "ins
 # One set of books. Both methods may be repeated: the order's id says whether the money has moved already.
 @service(singleton=True)
 class PaymentService:
+    """Charges credit cards, once per order."""
+
     def __init__(self, today: Callable[[], date] = date.today) -> None:
         self._today = today
         self._books: Recent[str, Receipt | None] = Recent()  # by order; None: refunded, or cancelled before it was paid

@@ -17,6 +17,8 @@ PRODUCTS = Path(__file__).with_name("data") / "products.json"
 
 @service
 class ProductCatalogService:
+    """Knows the products and finds them."""
+
     def __init__(self) -> None:
         products = msgspec.json.decode(PRODUCTS.read_bytes(), type=list[Product])
         self._products = {product.id: product for product in products}

@@ -11,6 +11,8 @@ from .types import Product
 
 @service
 class RecommendationService:
+    """Suggests what goes with what is in the cart."""
+
     def __init__(self) -> None:
         self._products: list[Product] = []
 

@@ -26,6 +26,8 @@ PER_EXTRA_BOX = Money.of("EUR", "2.50")
 
 @service
 class ShippingService:
+    """Prices parcels and sends them."""
+
     catalog: ProductCatalogService  # the type says which service it is, so the name may be our own
 
     def __init__(self) -> None:
