@@ -6,11 +6,10 @@ A real node on one core; its workers and watchers are played by this process on 
 from __future__ import annotations
 
 import asyncio
-import os
 import resource
 import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
 from time import perf_counter
 
 import msgspec
@@ -40,6 +39,11 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     count: int
     seconds: float
     cpu_seconds: float
+
+    @property
+    def row(self) -> tuple[str, ...]:
+        per_cpu_second = f"{self.count / self.cpu_seconds:,.0f}" if self.cpu_seconds else "–"
+        return self.what, f"{self.count:,}", f"{self.count / self.seconds:,.0f}", per_cpu_second
 
 
 class Found(msgspec.Struct, kw_only=True):
@@ -134,10 +138,6 @@ async def elsewhere(registry: RegistryApi, member: Member, audience: Audience, c
 
 def report(found: Found) -> Report:
     size = found.size
-    rates = [
-        (work.what, f"{work.count:,}", f"{work.count / work.seconds:,.0f}", f"{work.count / work.cpu_seconds:,.0f}")
-        for work in found.work
-    ]
     p50, p99 = (percentile(found.delays, rank) * 1000 for rank in (50, 99))
     figures = [
         (f"one change to {size.watchers:,} watchers, p50", f"{p50:.1f} ms"),
@@ -153,7 +153,7 @@ def report(found: Found) -> Report:
         name="registry",
         title=f"The registry with {size.instances:,} instances over {size.sessions:,} sessions",
         tables=[
-            Table(("work", "count", "per second", "per CPU second of the node"), rates),
+            Table(("work", "count", "per second", "per CPU second of the node"), [work.row for work in found.work]),
             Table(("figure", "value"), figures),
         ],
         notes=[
@@ -176,6 +176,18 @@ def allow_connections(count: int) -> None:
         )
 
 
+@contextmanager
+def started(size: Size) -> Iterator[nodes.RunningNode]:
+    """A node whose node process has a core to itself; all else, this process too, is on the other."""
+    allow_connections(size.watchers)
+    running = nodes.running("benchmarks/apps/near", layout="single")
+    with running as node, machine.staying_on(machine.CLIENT_CORE):
+        others = [pid for pid in node.processes().values() if pid != node.address.pid]
+        machine.pin([node.address.pid], machine.SERVER_CORE)
+        machine.pin(others, machine.CLIENT_CORE)
+        yield node
+
+
 def main() -> int:
     made = parser("registry", __doc__)
     made.add_argument("--sessions", type=int, default=100)
@@ -191,12 +203,7 @@ def main() -> int:
         changes=options.changes,
         idle=options.idle,
     )
-    allow_connections(size.watchers)
-    with nodes.running("benchmarks/apps/near", layout="single") as node:
-        processes = node.processes()
-        machine.pin([node.address.pid], machine.SERVER_CORE)
-        machine.pin([pid for pid in processes.values() if pid != node.address.pid], machine.CLIENT_CORE)
-        machine.pin([os.getpid()], machine.CLIENT_CORE)
+    with started(size) as node:
         found = uvloop.run(measure(node, size))
     return publish(report(found), options)
 
