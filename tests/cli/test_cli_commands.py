@@ -95,7 +95,7 @@ def test_arguments_that_do_not_fit_come_back_as_the_command_that_would(homeport:
     assert ran.out == ""
     assert lines(ran.err) == [
         "error: cart.add: missing user_id; it takes add(user_id: str, product_id: str)",
-        """  next: homeport call cart.add '{"user_id": "u1", "product_id": "…", "quantity": 1}'""",
+        """  try: homeport call cart.add '{"user_id": "u1", "product_id": "…", "quantity": 1}'""",
     ]
 
 
@@ -180,7 +180,7 @@ def test_why_tells_the_story_with_its_evidence(homeport: Homeport, monkeypatch: 
     monkeypatch.setenv("TZ", "UTC")
     out = lines(homeport("why", "cart").out)
     assert out[0] == "cart: 1 of 1 ready"
-    assert out[1].endswith("cart-000001  gone  process exited, by supervisor")
+    assert out[1].endswith("cart-000001  gone             process exited, by supervisor")
     assert out[2].strip() == "│ exit status 1"
     assert out[3].strip() == "│ KeyError: 'x'"
     assert out[4].endswith("cart-3f9c2a  waiting → ready  started, by worker cart-1")

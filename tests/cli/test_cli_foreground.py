@@ -19,7 +19,7 @@ from homeport.cli.foreground.launch import RunOptions, prepare, refuse_second_no
 from homeport.cli.foreground.life import Interrupts, Life
 from homeport.cli.foreground.logpump import LogPump
 from homeport.cli.foreground.screen import progress_lines
-from homeport.cli.foreground.trouble import Trouble, crashed, not_ready
+from homeport.cli.foreground.trouble import Trouble, crashed, hopeless, not_ready
 from homeport.config import Config, NodeConfig
 from homeport.errors import ConfigError
 from homeport.logfiles import LogRecordView, encode_line
@@ -261,7 +261,9 @@ BROKEN = worker(
     "cart-1",
     state="backing-off",
     restarts=2,
-    cause=Cause(what="exit status 1", actor="supervisor", evidence="ImportError: no module named shop", at=NOW),
+    cause=Cause(
+        what="exit status 1", actor="supervisor", evidence="exit status 1\nImportError: no module named shop", at=NOW
+    ),
 )
 
 
@@ -287,16 +289,24 @@ async def test_with_reload_a_broken_worker_is_shown_and_waited_for(monkeypatch: 
 
 def test_a_crash_is_told_with_its_place_in_the_source_not_in_the_release() -> None:
     evidence = (
+        "exit status 1\n"
+        "worker.failed error=cannot import 'shop.cart'\n"
         "Traceback (most recent call last):\n"
+        '  File "/usr/lib/python3.11/importlib/x.py", line 9, in import_module\n'
+        "    return call(name)\n"
         '  File "/srv/shop/.homeport/releases/r1/shop/cart.py", line 7, in <module>\n'
         "    import nothing\n"
-        '  File "/usr/lib/python3.11/importlib/x.py", line 1, in f\n'
-        "ModuleNotFoundError: No module named 'nothing'"
+        "ModuleNotFoundError: No module named 'nothing'\n"
+        "DefinitionError: cannot import 'shop.cart' from import root /srv/shop/.homeport/releases/r1"
     )
     cause = Cause(what="exit status 1", actor="supervisor", evidence=evidence, at=NOW)
-    trouble = crashed(worker("cart-1", cause=cause), status())
-    assert trouble.message == "worker cart-1 failed at /srv/shop/shop/cart.py:7: exit status 1"
-    assert trouble.notes[1] == '  File "/srv/shop/shop/cart.py", line 7, in <module>'
+    broken = worker("cart-1", state="backing-off", cause=cause)
+    trouble = crashed(broken, status())
+    assert trouble.message == (
+        "worker cart-1 failed at /srv/shop/shop/cart.py:7: ModuleNotFoundError: No module named 'nothing'"
+    )
+    assert trouble.notes == ('File "/srv/shop/shop/cart.py", line 7, in <module>', "  import nothing")
+    assert hopeless(broken, 2)
     assert trouble.next == "homeport logs cart"
 
 
@@ -312,7 +322,7 @@ def test_a_missing_dependency_is_told_with_near_names_and_where_it_is_used() -> 
     assert trouble.message == "1 of 3 services not ready after 30s"
     assert trouble.notes == (
         "checkout waits for 'paymnt', which nobody provides (did you mean 'payment'?)",
-        "  checkout.py:12:9: warning: no service 'paymnt' here",
+        "  used at /srv/shop/checkout.py:12",
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from homeport import errors as e
+from homeport.build.plan import Finding
 from homeport.model import Problem
 
 
@@ -43,7 +44,7 @@ class CommandError(e.HomeportError):
 
 
 class NodeRefused(e.HomeportError):
-    """The node process did not start; it has said why itself, in the form that was asked for."""
+    """The node process did not start; ``said`` is its standard error, with a problem object in its last line."""
 
     def __init__(self, exit_code: int, said: str) -> None:
         super().__init__(exit_code, said)
@@ -58,7 +59,7 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
 
     exit_code: int
     problem: Problem
-    verbatim: str = ""  # told already, in the form that was asked for
+    findings: tuple[Finding, ...] = ()  # of a scan: they say it all
     notes: tuple[str, ...] = ()  # further lines for people, such as the far place an exception came from
 
 
@@ -189,17 +190,24 @@ def _remote(error: e.RemoteError) -> Explained:
 
 def _refused(error: NodeRefused) -> Explained:
     known = error.exit_code in (ExitCode.FAILED, ExitCode.USAGE, ExitCode.NO_NODE, ExitCode.TIMED_OUT)
-    problem = Problem(
-        type=_urn("node_refused"),
-        title="The node did not start",
-        status=500,
-        detail=str(error),
-        code="node_refused",
-        next="" if error.said else "homeport logs node",
-    )
-    return Explained(
-        exit_code=error.exit_code if known else ExitCode.FAILED, problem=problem, verbatim=error.said if known else ""
-    )
+    code = error.exit_code if known else ExitCode.FAILED
+    *before, last = error.said.splitlines() or [""]
+    try:
+        problem = msgspec.json.decode(last, type=Problem)
+        findings = msgspec.convert((problem.fields or {}).get("findings", ()), tuple[Finding, ...])
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        problem = Problem(
+            type=_urn("node_refused"),
+            title="The node did not start",
+            status=500,
+            detail=str(error),
+            code="node_refused",
+            next="homeport logs node",
+        )
+        return Explained(exit_code=code, problem=problem)
+    if not problem.next:
+        problem = msgspec.structs.replace(problem, next=next_step(problem.detail))
+    return Explained(exit_code=code, problem=problem, notes=tuple(before), findings=findings)
 
 
 def _misused(error: Any) -> Explained:

@@ -51,7 +51,7 @@ class LogLines:
         style = self._style(source)
         prefix.append(source[:_WIDEST_PREFIX].ljust(self._width), style=style)
         prefix.append(f" {self._bar} ", style=style)
-        level = _LEVEL_STYLES.get(record.level, "")
+        level = _LEVEL_STYLES.get(record.level, "bright_black" if record.logger.startswith("homeport.") else "")
         lines = []
         for line in record.text.splitlines() or [""]:
             text = Text.from_ansi(line) if "\x1b" in line else Text(line)

@@ -12,8 +12,12 @@ import msgspec
 from homeport.cli.errors import Explained
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console, RenderableType
     from rich.theme import Theme
+
+    from homeport.build.plan import Finding
 
 STATE_STYLES = {
     "starting": "cyan",
@@ -96,15 +100,15 @@ class Terminal:
 
     def problem(self, explained: Explained) -> None:
         """Tell an error: a problem object for programs, a line and the next step for people."""
-        if explained.verbatim:
-            sys.stderr.write(explained.verbatim.rstrip() + "\n")
-            return
         if self.json:
             sys.stderr.buffer.write(msgspec.json.encode(explained.problem, enc_hook=str) + b"\n")
             sys.stderr.buffer.flush()
             return
         from rich.text import Text
 
+        if explained.findings:
+            self._findings(explained.findings)
+            return
         problem = explained.problem
         first, *rest = (problem.detail or problem.title).splitlines() or [problem.title]
         line = Text.assemble(("error: ", "bold red"), first)
@@ -113,7 +117,18 @@ class Terminal:
         for further in [*rest, *explained.notes]:
             self.err.print(Text(f"  {further}"), soft_wrap=True)
         if problem.next and problem.next not in problem.detail:
-            self.err.print(Text.assemble(("  next: ", "bold"), (problem.next, "cyan")), soft_wrap=True)
+            label = "  try: " if problem.code in ("bad_arguments", "no_method") else "  next: "
+            self.err.print(Text.assemble((label, "bold"), (problem.next, "cyan")), soft_wrap=True)
+
+    def _findings(self, findings: Sequence[Finding]) -> None:
+        from rich.text import Text
+
+        from homeport.cli.findings import finding_text
+
+        for finding in findings:
+            self.err.print(
+                Text(finding_text(finding), style="yellow" if finding.severity == "warning" else "red"), soft_wrap=True
+            )
 
 
 def state_markup(state: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from homeport.cli import completion, options
+from homeport.cli.human import moment
 
 if TYPE_CHECKING:
     from homeport.cli.terminal import Terminal
@@ -47,28 +48,32 @@ def why(
 def _tell(terminal: Terminal, story: Story, last: int, now: float) -> None:
     from rich.markup import escape
 
-    terminal.say(f"[name]{escape(story.name)}[/]: {escape(story.summary)}")
+    name = f"[name]{escape(story.name)}[/]"
+    summary = escape(story.summary)
+    terminal.say(summary.replace(story.name, name, 1) if story.name in summary else f"{name}: {summary}")
     entries = story.entries[-last:]
-    if hidden := len(story.entries) - len(entries):
-        terminal.say("", f"[dim]{hidden} older left out; --last {len(story.entries)} shows all[/]")
-    elif entries:
-        terminal.say("")
+    hidden = len(story.entries) - len(entries)
+    terminal.say(*["", f"[dim]{hidden} older left out; --last {len(story.entries)} shows all[/]"] if hidden else [""])
     several = len({entry.instance for entry in entries if entry.instance}) > 1
-    for entry in entries:
-        _tell_entry(terminal, entry, several, now)
+    arrow = terminal.symbols.arrow
+    cells = [
+        (
+            moment(entry.cause.at, now),
+            entry.instance if several else "",
+            entry.event.replace("→", arrow),
+            _told(entry),
+        )
+        for entry in entries
+    ]
+    widths = [max(map(len, column), default=0) for column in zip(*cells, strict=True)]
+    for entry, (when, instance, event, told) in zip(entries, cells, strict=True):
+        who = f"{escape(instance.ljust(widths[1]))}  " if several else ""
+        terminal.say(f"[dim]{when.rjust(widths[0])}[/]  {who}[bold]{escape(event.ljust(widths[2]))}[/]  {escape(told)}")
+        for line in entry.cause.evidence.strip().splitlines():
+            terminal.say(f"{' ' * (widths[0] + 2)}[dim]{terminal.symbols.bar} {escape(line)}[/]")
 
 
-def _tell_entry(terminal: Terminal, entry: StoryEntry, several: bool, now: float) -> None:
-    from rich.markup import escape
-
-    from homeport.cli.human import moment
-
+def _told(entry: StoryEntry) -> str:
+    """What the cause adds to the event: its kind unless the event says it, and who decided."""
     cause = entry.cause
-    event = entry.event if terminal.symbols.arrow in entry.event else entry.event.replace("→", terminal.symbols.arrow)
-    parts = [f"[dim]{moment(cause.at, now)}[/]"]
-    parts += [escape(entry.instance)] if several and entry.instance else []
-    parts.append(f"[bold]{escape(event)}[/]")
-    told = f"{cause.what}, by {cause.actor}" if cause.what and cause.what != entry.event else f"by {cause.actor}"
-    terminal.say("  ".join(parts) + f"  {escape(told)}")
-    for line in cause.evidence.strip().splitlines():
-        terminal.say(f"          [dim]{terminal.symbols.bar} {escape(line)}[/]")
+    return f"by {cause.actor}" if not cause.what or cause.what in entry.event else f"{cause.what}, by {cause.actor}"

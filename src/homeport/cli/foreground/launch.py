@@ -75,7 +75,7 @@ def prepare(asked: RunOptions, surroundings: Surroundings) -> Launch:
         debug=asked.debug,
         detach=asked.detach,
         lifeline=not asked.detach,
-        json_errors=asked.json,
+        json_errors=True,  # told to people by us, as every other error is
     )
     return Launch(spec, loaded.environment)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from homeport.cli.errors import CommandError, ExitCode, NodeRefused
-from homeport.cli.foreground.trouble import Trouble, crashed, not_ready
+from homeport.cli.foreground.trouble import Trouble, crashed, hopeless, not_ready
 
 if TYPE_CHECKING:
     from homeport.cli.foreground.screen import Screen
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from homeport.nodes import NodeAddress
 
 LOOK_EVERY = 0.1  # seconds between looks at the node's state and at its logs
+TROUBLE_EVERY = 1.0  # seconds between looks for crashed workers, once all is ready
 ANNOUNCE_EVERY = 0.02  # seconds between looks for the node's announcement
 KILL_PATIENCE = 3.0  # seconds a killed node gets before the system ends it
 HOPELESS = 2  # failed starts of one worker after which waiting on is of no use
@@ -113,7 +114,7 @@ class Life:
             await self._unless_interrupted(self._ready(client, started))
             if self._process.spec.detach:
                 return ExitCode.DONE
-            return self._ended(await self._unless_interrupted(self._exit()))
+            return self._ended(await self._unless_interrupted(self._exit_telling(client)))
         except Interrupted as interrupted:
             return await self._shut_down(client, interrupted.number)
         except (CommandError, NodeRefused):
@@ -163,9 +164,11 @@ class Life:
                     self._screen.ready(status, services, self._now() - started, self._process.spec.detach)
                     return
                 self._screen.progress(status, self._now() - started)
-                self._tell_crashes(status)
-                if self._now() >= deadline and not self._process.spec.reload:
-                    raise await self._gave_up(client, status, limit)
+                self._tell_troubles(status)
+                if not self._process.spec.reload:  # a mended file may still make it ready
+                    self._refuse_hopeless(status)
+                    if self._now() >= deadline:
+                        raise await self._gave_up(client, status, limit)
             await asyncio.sleep(LOOK_EVERY)
 
     async def _status(self, client: Client) -> NodeStatus | None:
@@ -177,22 +180,29 @@ class Life:
         except (Unavailable, TimeoutError):
             return None  # it may be ending; whether it still runs is looked at elsewhere
 
-    def _tell_crashes(self, status: NodeStatus) -> None:
+    def _tell_troubles(self, status: NodeStatus) -> None:
+        """Show each crash, and each failed reload, once."""
         for worker in status.workers:
-            if worker.cause is None or worker.state == "running":
-                continue
-            seen = f"{worker.name}#{worker.cause.at}"
-            if seen not in self._told:
-                self._told.add(seen)
-                trouble = crashed(worker, status)
-                self._screen.trouble(trouble)
-            if worker.restarts >= HOPELESS and not self._process.spec.reload:
+            if worker.cause is not None and worker.state != "running":
+                self._tell(f"{worker.name} {worker.cause.at}", crashed(worker, status))
+        if status.reload_error:
+            first, *rest = status.reload_error.splitlines()
+            self._tell(f"reload {status.reload_error}", Trouble(f"not reloaded: {first}", tuple(rest), ""))
+
+    def _tell(self, key: str, trouble: Trouble) -> None:
+        if key not in self._told:
+            self._told.add(key)
+            self._screen.trouble(trouble)
+
+    def _refuse_hopeless(self, status: NodeStatus) -> None:
+        for worker in status.workers:
+            if hopeless(worker, HOPELESS):
                 trouble = crashed(worker, status)
                 raise CommandError(
-                    f"{trouble.message} ({worker.restarts + 1} times; everything was stopped)",
+                    f"{trouble.message} (everything was stopped)",
                     kind="worker_failed",
                     next=trouble.next,
-                    fields={"worker": worker.name, "evidence": worker.cause.evidence},
+                    fields={"worker": worker.name, "evidence": worker.cause.evidence if worker.cause else ""},
                 )
 
     async def _gave_up(self, client: Client, status: NodeStatus, limit: float) -> CommandError:
@@ -207,6 +217,16 @@ class Life:
         )
 
     # -- down ----------------------------------------------------------------------------------------------------------
+
+    async def _exit_telling(self, client: Client) -> int:
+        """Wait for the node to end, showing what goes wrong meanwhile."""
+        next_look = self._now()
+        while (code := self._process.exit_code()) is None:
+            if self._now() >= next_look and (status := await self._status(client)) is not None:
+                self._tell_troubles(status)
+                next_look = self._now() + TROUBLE_EVERY
+            await asyncio.sleep(LOOK_EVERY)
+        return code
 
     async def _exit(self) -> int:
         while (code := self._process.exit_code()) is None:  # noqa: ASYNC110 - another process sets no event

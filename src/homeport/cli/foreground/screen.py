@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from homeport.cli.foreground.trouble import finding_text, services_of
-from homeport.cli.human import duration
+from homeport.cli.findings import finding_text
+from homeport.cli.foreground.trouble import services_of, waiting_services
+from homeport.cli.human import duration, plural
 from homeport.cli.logline import LogLines, as_json, loud_enough
 from homeport.cli.terminal import Terminal
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from homeport.registry.api import ServiceSummary
 
 OWN = ("node", "front")  # their logs are shown only when they warn
+TOLD = ("worker.failed", "worker.ended")  # events that are told as trouble, shorter and with their place
 
 
 class Screen(Protocol):
@@ -155,8 +157,8 @@ class LiveScreen:
         if self._live is None:
             self._live = Live(console=self._terminal.out, transient=True, refresh_per_second=10, redirect_stdout=False)
             self._live.start()
-        left = [worker.name for worker in status.workers if worker.pid] if status is not None else []
-        more = f": {', '.join(sorted(left)[:4])}{' and others' if len(left) > 4 else ''}" if left else ""
+        left = sorted(worker.name for worker in status.workers if worker.pid) if status is not None else []
+        more = f", {plural(len(left), 'worker')} left" if len(left) > 2 else f": {', '.join(left)}" if left else ""
         self._live.update(self._spin(f"stopping{_escape(more)} [dim](Ctrl-C again kills)[/]", []))
 
     def stopped(self, how: str) -> None:
@@ -181,18 +183,16 @@ class LiveScreen:
 
     def _tell_findings(self, status: NodeStatus) -> None:
         for finding in status.findings[self._findings :]:
-            self._terminal.say(f"[yellow]{_escape(finding_text(finding))}[/]")
+            self._terminal.say(f"[yellow]{_escape(finding_text(finding, status.root))}[/]")
         self._findings = max(self._findings, len(status.findings))
 
 
 def progress_lines(status: NodeStatus, elapsed: float, height: int) -> tuple[str, list[str]]:
     """The head and, per service that is behind, who or what it waits for; in markup, at most ``height`` rows."""
-    total, behind = len(services_of(status)), len(status.waiting)
+    total, behind = len(services_of(status)), len(waiting_services(status))
     head = f"starting [name]{_escape(status.name)}[/]  {total - behind} of {total} ready  [dim]{duration(elapsed)}[/]"
     width = max(map(len, status.waiting), default=0)
     rows = [f"  {service.ljust(width)}  [dim]{_escape(why)}[/]" for service, why in sorted(status.waiting.items())]
-    if not behind and not status.url:
-        rows = ["  [dim]the front starts[/]"]
     if len(rows) > max(height, 1):
         hidden = len(rows) - max(height, 1) + 1
         rows = [*rows[:-hidden], f"  [dim]and {hidden} more[/]"]
@@ -200,7 +200,9 @@ def progress_lines(status: NodeStatus, elapsed: float, height: int) -> tuple[str
 
 
 def _shown(record: LogRecordView) -> bool:
-    return record.worker not in OWN or loud_enough(record, "warning")
+    """What the services say, and what warns: our own everyday events would only hide it."""
+    ours = record.worker in OWN or record.logger.startswith("homeport.")
+    return not ours or (loud_enough(record, "warning") and record.message not in TOLD)
 
 
 def _escape(text: str) -> str:

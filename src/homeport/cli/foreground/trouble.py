@@ -7,17 +7,18 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from homeport.build.plan import Finding
+from homeport.cli.findings import from_here
 from homeport.cli.human import duration, plural
 from homeport.errors import near_names
 from homeport.model import Instance, State
 from homeport.node.api import NodeStatus, WorkerStatus
 from homeport.registry.api import ServiceSummary
 
-LAST_LINES = 12  # of a crashed worker's output
+LAST_LINES = 12  # of a crashed worker's output, when no traceback says it shorter
 TELLING = 3  # lines of a crash that stand for it once it has been shown in full
 
-_PLACE = re.compile(r'^\s*File "(?P<path>[^"]+)", line (?P<line>\d+)')
+_FRAME = re.compile(r'^\s*File "(?P<path>[^"]+)", line (?P<line>\d+)')
+_FINAL = re.compile(r"^(DefinitionError|ConfigError|UsageError): ")
 
 
 class Trouble(NamedTuple):
@@ -32,7 +33,7 @@ def not_ready(
     status: NodeStatus, instances: Sequence[Instance], summaries: Sequence[ServiceSummary], timeout: float
 ) -> Trouble:
     """What to tell when some services are not ready after ``timeout`` seconds."""
-    behind = sorted(status.waiting)
+    behind = sorted(waiting_services(status))
     total = max(len(services_of(status)), len(behind))
     message = f"{len(behind)} of {plural(total, 'service')} not ready after {duration(timeout)}"
     notes = [note for service in behind for note in _service_notes(service, status, instances, summaries)]
@@ -45,54 +46,84 @@ def not_ready(
 def crashed(worker: WorkerStatus, status: NodeStatus) -> Trouble:
     """What to tell of a worker that ended before it was ready."""
     cause = worker.cause
-    place = place_of(cause.evidence, status) if cause else ""
-    at = f" at {place}" if place else ""
-    what = cause.what if cause else "ended"
-    lines = last_lines(cause.evidence, LAST_LINES, status) if cause else []
+    crash = read_crash(cause.evidence, status) if cause else Crash("", "", ())
+    what = crash.what or (cause.what if cause else "ended")
+    at = f" at {crash.place}" if crash.place else ""
     service = worker.services[0] if worker.services else worker.name
-    return Trouble(f"worker {worker.name} failed{at}: {what}", tuple(lines), f"homeport logs {service}")
+    return Trouble(f"worker {worker.name} failed{at}: {what}", crash.lines, f"homeport logs {service}")
 
 
-def place_of(evidence: str, status: NodeStatus) -> str:
-    """``path:line`` in the application of the innermost traceback entry that is the application's own, if any."""
-    found = ""
-    for line in evidence.splitlines():
-        match = _PLACE.match(line)
-        if match and (own := own_path(match["path"], status)):
-            found = f"{own}:{match['line']}"
-    return found
+def hopeless(worker: WorkerStatus, most: int) -> bool:
+    """Whether starting the worker again will not help: its code is wrong, or it failed ``most`` times."""
+    if worker.cause is None or worker.state == "running":
+        return False
+    return worker.restarts >= most or bool(_FINAL.match(worker.cause.evidence.strip().rpartition("\n")[2]))
+
+
+class Crash(NamedTuple):
+    """What a process's last output says of its end."""
+
+    place: str  # path:line in the application, or ""
+    what: str
+    lines: tuple[str, ...]
+
+
+def read_crash(evidence: str, status: NodeStatus) -> Crash:
+    """The application's own part of the last traceback in ``evidence``; without one, the last lines as they are.
+
+    ``evidence`` begins with how the process ended. Places in the release are told as the files they were copied from.
+    """
+    exit_status, _, output = evidence.strip().partition("\n")
+    lines = [_from_source(line.rstrip(), status) for line in output.splitlines()]
+    frames = [index for index, line in enumerate(output.splitlines()) if _is_own(line, status)]
+    if not frames:
+        return Crash("", exit_status, tuple(lines[-LAST_LINES:]))
+    match = _FRAME.match(lines[frames[-1]])
+    assert match is not None
+    kept: list[str] = []
+    for index in frames:
+        kept.append(lines[index].strip())
+        for line in lines[index + 1 :]:
+            if _FRAME.match(line) or not line.startswith(" "):
+                break
+            kept.append(line[2:])
+    raised = next((line for line in lines[frames[-1] + 1 :] if line and not line.startswith(" ")), exit_status)
+    return Crash(f"{match['path']}:{match['line']}", raised, tuple(kept))
 
 
 def own_path(path: str, status: NodeStatus) -> str:
     """The source file that a file of the release was copied from, relative to the working folder if below it."""
-    release = Path(status.data) / "releases" / status.release if status.release else None
-    for base in (release, Path(status.root)):
+    for base in (_release(status), Path(status.root)):
         if base is not None and Path(path).is_relative_to(base):
-            source = Path(status.root) / Path(path).relative_to(base)
-            here = Path.cwd()
-            return str(source.relative_to(here) if source.is_relative_to(here) else source)
+            return from_here(Path(status.root) / Path(path).relative_to(base))
     return ""
 
 
-def last_lines(evidence: str, count: int, status: NodeStatus) -> list[str]:
-    """The end of a process's output, with places in the release told as the files they were copied from."""
-    lines = [line.rstrip() for line in evidence.strip().splitlines()]
-    shown = []
-    for line in lines[-count:]:
-        match = _PLACE.match(line)
-        own = own_path(match["path"], status) if match else ""
-        shown.append(line.replace(match["path"], own) if match and own else line)
-    return shown
+def _release(status: NodeStatus) -> Path | None:
+    return Path(status.data) / "releases" / status.release if status.release else None
+
+
+def _from_source(line: str, status: NodeStatus) -> str:
+    release = _release(status)
+    if release is None or str(release) not in line:
+        return line
+    root = from_here(Path(status.root))
+    return line.replace(f"{release}/", "" if root == "." else f"{root}/").replace(str(release), root)
+
+
+def _is_own(line: str, status: NodeStatus) -> bool:
+    match = _FRAME.match(line)
+    return match is not None and own_path(match["path"], status) != ""
 
 
 def services_of(status: NodeStatus) -> set[str]:
     """All services that the node's workers host, and those it waits for."""
-    return {service for worker in status.workers for service in worker.services} | status.waiting.keys()
+    return {service for worker in status.workers for service in worker.services} | waiting_services(status).keys()
 
 
-def finding_text(finding: Finding) -> str:
-    """As compilers write it, so that editors find the place."""
-    return f"{finding.path}:{finding.line}:{finding.column}: {finding.severity}: {finding.message}"
+def waiting_services(status: NodeStatus) -> dict[str, str]:
+    """The services that are behind; the node also names parts of its own, in parentheses."""
+    return {name: why for name, why in status.waiting.items() if not name.startswith("(")}
 
 
 def _service_notes(
@@ -103,11 +134,9 @@ def _service_notes(
         known = {summary.name: summary for summary in summaries}
         for name in waiting[0].waiting_for:
             yield f"{service} waits for {_missing(name, known)}"
-            yield from (
-                f"  {finding_text(finding)}"
-                for finding in status.findings
-                if f"'{name}'" in finding.message or f'"{name}"' in finding.message
-            )
+            for finding in status.findings:
+                if f"'{name}'" in finding.message or f'"{name}"' in finding.message:
+                    yield f"  used at {from_here(Path(status.root) / finding.path)}:{finding.line}"
         return
     workers = [one for one in status.workers if service in one.services and one.cause is not None]
     if workers:

@@ -1,0 +1,21 @@
+"""What a scan has to say, as one line each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from homeport.build.plan import Finding
+
+
+def finding_text(finding: Finding, root: str = "") -> str:
+    """As compilers write it, so that editors find the place; ``root`` is what its path is relative to."""
+    path = Path(root) / finding.path
+    if path.is_dir() or finding.path in ("", "."):
+        return f"{finding.severity}: {finding.message}"
+    return f"{from_here(path)}:{finding.line}:{finding.column}: {finding.severity}: {finding.message}"
+
+
+def from_here(path: Path) -> str:
+    """Relative to the working folder if below it, so that terminals and editors open it."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
