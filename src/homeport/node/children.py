@@ -12,7 +12,7 @@ import msgspec
 from homeport.clock import Clock
 from homeport.config import Config
 from homeport.http.api import FrontSpec
-from homeport.logfiles import tail
+from homeport.logfiles import LogRecordView, encode_line, tail
 from homeport.node.adoption import Record, Records
 from homeport.node.application import Edition, Surroundings, worker_spec
 from homeport.node.desired import Start
@@ -23,6 +23,7 @@ from homeport.worker.api import WorkerSpec
 
 EVIDENCE_LINES = 20
 FRONT = "front"
+_STARTED = "process.starting"
 
 
 class Children:
@@ -41,6 +42,7 @@ class Children:
         try:
             write_private(told, msgspec.json.encode(spec))
             self.records.note(record)
+            self._mark_start(record.name)
             process = launch(
                 ["-m", module, str(told)],
                 log=self.log(record.name),
@@ -64,7 +66,16 @@ class Children:
         return self._logs / f"{name}.log"
 
     def last_lines(self, name: str) -> str:
-        return "\n".join(record.text for record in tail(self.log(name), EVIDENCE_LINES))
+        """The last lines that the latest process of this name wrote, as evidence."""
+        records = tail(self.log(name), EVIDENCE_LINES + 1)
+        starts = [number for number, record in enumerate(records) if record.message == _STARTED]
+        return "\n".join(record.text for record in records[starts[-1] + 1 if starts else 0 :][-EVIDENCE_LINES:])
+
+    def _mark_start(self, name: str) -> None:
+        """Give what the process prints before its own logging begins a time, and a line above it."""
+        line = encode_line(LogRecordView(at=self._clock.wall(), level="info", logger="homeport.node", message=_STARTED))
+        with self.log(name).open("ab") as file:
+            file.write(line)
 
 
 class WorkerLauncher:
