@@ -91,6 +91,15 @@ async def test_no_instance_disappears_without_a_cause(tmp_path: Path) -> None:
             assert (await port.registry.why(one.instance_id)).entries[-1].cause == one.cause
 
 
+async def test_a_service_that_is_gone_still_has_its_story_after_a_restart(tmp_path: Path) -> None:
+    async with harbour(tmp_path) as port:
+        await port.worker("a-1", "a")
+        await port.registry.worker_gone("a-1", CRASH)
+    async with harbour(tmp_path) as port:
+        assert await port.registry.services() == []
+        assert (await port.registry.why("a")).entries[-1].cause == (await port.registry.why("a@a-1")).entries[-1].cause
+
+
 async def test_a_singleton_and_a_stranger_cannot_be_scaled(tmp_path: Path) -> None:
     async with harbour(tmp_path) as port:
         port.registry.declare([DeclaredService(name="one", singleton=True)])

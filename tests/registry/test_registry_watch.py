@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -91,6 +92,22 @@ async def test_a_slow_watcher_is_given_the_newest_state_once(tmp_path: Path) -> 
         item = await anext(stream)
         assert [change.cause.what for change in item.changes] == ["attempt 499"]
         await stream.aclose()  # type: ignore[attr-defined]
+
+
+async def test_a_thousand_watchers_that_are_equally_far_are_given_one_answer(tmp_path: Path) -> None:
+    async with harbour(tmp_path) as port:
+        worker = await port.worker("a-1", "a")
+        streams = [port.registry.watch(WatchRequest(services=("a",))) for _ in range(1000)]
+        for stream in streams:
+            await anext(stream)
+        waiting = [asyncio.ensure_future(anext(stream)) for stream in streams]  # type: ignore[arg-type]
+        await settled()
+        await worker.report("a", State.UNHEALTHY)
+        items = await asyncio.gather(*waiting)
+        assert len(set(map(id, items))) == 1
+        assert [change.instance_id for change in items[0].changes] == ["a@a-1"]
+        for stream in streams:
+            await stream.aclose()  # type: ignore[attr-defined]
 
 
 async def test_contracts_come_once_per_watch(tmp_path: Path) -> None:

@@ -285,6 +285,17 @@ async def test_a_client_that_hosts_nothing_has_a_session_too_and_leaves_no_trace
         assert await reader.news() == []
 
 
+async def test_thousands_of_instances_of_one_worker_go_with_it_each_told_once(tmp_path: Path) -> None:
+    async with harbour(tmp_path) as port:
+        worker = await port.worker("big", ready=False)
+        for batch in range(5):
+            await worker.register(*(f"s{batch}_{number}" for number in range(1000)))
+        gone: list[str] = []
+        port.registry.on_change(lambda change: gone.append(change.instance_id) if change.instance is None else None)
+        await port.registry.worker_gone("big", CRASH)
+        assert len(gone) == len(set(gone)) == 5000
+
+
 @pytest.mark.parametrize("ttl", [0.0, -1.0, float("nan"), float("inf"), 1e9])
 async def test_a_lease_of_no_sensible_length_is_refused(tmp_path: Path, ttl: float) -> None:
     async with harbour(tmp_path) as port:

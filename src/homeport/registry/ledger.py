@@ -20,6 +20,8 @@ from homeport.registry.watchers import Watchers
 
 log = logging.getLogger("homeport.registry")
 
+_BATCH = 1000  # changes in one commit
+
 
 class Ledger:
     """Commits, folds each change into the catalog once, in order, and wakes those it concerns."""
@@ -52,7 +54,9 @@ class Ledger:
     async def remove(self, instances: Sequence[Instance], cause: Cause) -> None:
         """Take instances out of the catalog; there is no other way out."""
         note = records.encode(self.stamped(cause))
-        await self.tell(deletes=[Delete(key_of(instance), note) for instance in instances])
+        for start in range(0, len(instances), _BATCH):
+            batch = instances[start : start + _BATCH]
+            await self.tell(deletes=[Delete(key_of(instance), note) for instance in batch])
 
     def stamped(self, cause: Cause) -> Cause:
         """The cause with a time."""

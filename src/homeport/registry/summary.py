@@ -54,7 +54,7 @@ def tell(catalog: Catalog, name: str) -> Story:
         UnknownService: neither is known by this name.
     """
     instance = catalog.instances.get(name)
-    if catalog.known(name):
+    if catalog.known(name) or catalog.story.of_service(name):
         return Story(name=name, summary=_of_service(catalog, name), entries=catalog.story.of_service(name))
     entries = catalog.story.of_instance(name)
     if instance is not None:

@@ -116,7 +116,7 @@ class Journal:
             return
         try:
             self._commit(kept)
-        except (sqlite3.Error, OSError) as error:
+        except Exception as error:  # whatever it is, those who wait are answered and the thread goes on
             self._failed(kept, error)
             return
         for order in kept:
