@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LOOK_EVERY = 0.1  # seconds between looks at the node's state and at its logs
 TROUBLE_EVERY = 1.0  # seconds between looks for crashed workers, once all is ready
 ANNOUNCE_EVERY = 0.02  # seconds between looks for the node's announcement
+PATIENCE = 5.0  # seconds for one answer of the node
 KILL_PATIENCE = 3.0  # seconds a killed node gets before the system ends it
 HOPELESS = 2  # failed starts of one worker after which waiting on is of no use
 
@@ -172,13 +173,24 @@ class Life:
             await asyncio.sleep(LOOK_EVERY)
 
     async def _status(self, client: Client) -> NodeStatus | None:
+        """How the node is; None when it does not say, or ends meanwhile."""
         from homeport.errors import Unavailable
 
+        # The client itself would wait for another node process to take over.
+        asking = asyncio.create_task(self._ask_status(client), name="run.status")
+        ending = asyncio.create_task(self._exit(), name="run.exit")
         try:
-            async with asyncio.timeout(5):
-                return await client.node.status()
-        except (Unavailable, TimeoutError):
-            return None  # it may be ending; whether it still runs is looked at elsewhere
+            await asyncio.wait({asking, ending}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+            return asking.result() if asking.done() else None
+        except Unavailable:
+            return None
+        finally:
+            for task in (asking, ending):
+                task.cancel()
+            await asyncio.gather(asking, ending, return_exceptions=True)
+
+    async def _ask_status(self, client: Client) -> NodeStatus:
+        return await client.node.status()
 
     def _tell_troubles(self, status: NodeStatus) -> None:
         """Show each crash, and each failed reload, once."""
