@@ -35,6 +35,7 @@ class FakeClock:
 
     async def advance(self, seconds: float) -> None:
         """Let ``seconds`` pass: every sleeper wakes at its own moment and runs before time moves on."""
+        _check(seconds)
         end = self._now + seconds
         await _let_tasks_run()
         while self._sleepers and self._sleepers[0][0] <= end:
@@ -46,6 +47,7 @@ class FakeClock:
 
     def jump(self, seconds: float) -> None:
         """Lose ``seconds`` at once, as a stopped process or a stalled loop does: sleepers wake late."""
+        _check(seconds)
         self._now += seconds
         self._wake()
 
@@ -58,6 +60,11 @@ class FakeClock:
             _, _, woken = heapq.heappop(self._sleepers)
             if not woken.done():
                 woken.set_result(None)
+
+
+def _check(seconds: float) -> None:
+    if seconds < 0:
+        raise ValueError(f"time cannot pass by {seconds:g} s; set_wall() moves the wall clock back")
 
 
 async def _let_tasks_run(turns: int = 10) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import inspect
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, nullcontext
+from itertools import takewhile
 from typing import Any
 
 from homeport.authoring.service import is_service, options_of
@@ -118,7 +119,7 @@ class Fake:
             try:
                 result = await self._call(name, signature, args, kwargs)
                 if is_mock(result):
-                    raise self._wrong(name, f"answered {type(result).__name__}(), since nobody set its return_value")
+                    raise self._wrong(name, "answered a mock, since nobody set its return_value")
                 if hasattr(result, "__aiter__"):
                     raise self._wrong(name, f"streams, and {signature.shown} answers once")
             except (Unavailable, BadFake) as error:
@@ -135,7 +136,7 @@ class Fake:
                     if not isinstance(result, (list, tuple)):
                         raise self._wrong(name, f"answers once, and {signature.shown} streams; write it with `yield`")
                     result = _each(result)
-                closing = aclosing(result) if hasattr(result, "aclose") else nullcontext(result)
+                closing = aclosing(result) if hasattr(result, "aclose") and not is_mock(result) else nullcontext(result)
                 async with closing as source:
                     async for item in source:
                         yield item
@@ -167,7 +168,7 @@ class Fake:
             return args, kwargs
         rest = dict(kwargs)
         positions = [p.name for p in signature.contract.parameters if not p.keyword_only][len(args) :]
-        given = [rest.pop(position) for position in positions if position in rest]
+        given = [rest.pop(position) for position in takewhile(kwargs.__contains__, positions)]
         if not _binds(own, (*args, *given), rest):
             raise self._wrong(name, f"cannot be called as {signature.shown} just was: it is {name}{own}")
         return (*args, *given), rest
@@ -252,10 +253,12 @@ def _check_method(service: str, function: Any, real: MethodSignature) -> None:
             f"the fake for {service!r} takes other arguments than the service: {real.shown} is to be called, and its "
             f"own is {real.name}{own}"
         )
+    if is_mock(function):
+        return  # told by what it answers
     streams = inspect.isasyncgenfunction(function)
     if streams and not real.streams:
         raise BadFake(f"the fake for {service!r} streams {real.name}, and {real.shown} answers once; write `return`")
-    if real.streams and inspect.iscoroutinefunction(function) and not is_mock(function):
+    if real.streams and inspect.iscoroutinefunction(function):
         raise BadFake(f"the fake for {service!r} answers {real.name} once, and {real.shown} streams; write `yield`")
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Generator, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
 from homeport.build.plan import PlannedDependency
 from homeport.contracts.api import Contract
+from homeport.contracts.served import served_methods
 from homeport.contracts.signature import ServiceSignature, signature_of
 from homeport.discovery.view import View
 from homeport.errors import DefinitionError, near_names
@@ -99,7 +100,7 @@ class LocalNode:
 
         service = name or options_of(cls).name
         self._check_runs(service)
-        signature = self._signatures.get(service) or signature_of(cls, service)
+        signature = self._signatures.get(service) or _signature(cls, service)
         return cast(S, Handle(self._running, service, owner="test", types=lambda: signature))
 
     def service(self, name: str) -> Any:
@@ -151,7 +152,7 @@ class LocalNode:
                 made = self._fakes[name] = Fake(name, fake, self._real(name, fake), self._edges)
                 self._announce(made, made.contract, State.READY)
         for name, given in self._given.items():
-            self._signatures[name] = signature_of(given.cls, name)
+            self._signatures[name] = _signature(given.cls, name)
             self._running.view.service(name).known = True
         for name, given in self._given.items():
             target = assemble(given.cls, given.plan, dict(self._config.get(name, {})), partial(self._dependency, name))
@@ -170,7 +171,7 @@ class LocalNode:
         """The signature of what a fake stands for: of a class that it names itself, or that its callers name."""
         cls = known_class(service, fake)
         if cls is not None:
-            return signature_of(cls, service)
+            return _signature(cls, service)
         dependencies = [one for given in self._given.values() for one in given.plan.dependencies]
         typed = (types_of(one)() for one in dependencies if one.service == service)
         return next((signature for signature in typed if signature is not None), None)
@@ -266,6 +267,16 @@ class LocalNode:
     def _note(error: BaseException, failures: list[Exception]) -> None:
         for failure in failures:
             error.add_note(f"Besides: {type(failure).__name__}: {failure} ({failure.__notes__[-1]})")
+
+
+def _signature(cls: type, service: str) -> ServiceSignature:
+    return _signature_of(cls, service, tuple(served_methods(cls).values()))
+
+
+@lru_cache(maxsize=256)
+def _signature_of(cls: type, service: str, methods: tuple[Any, ...]) -> ServiceSignature:
+    """Made once for all tests; ``methods`` make it new for a class whose methods a test has replaced."""
+    return signature_of(cls, service)
 
 
 def _check_loop() -> None:
