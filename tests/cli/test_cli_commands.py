@@ -38,10 +38,13 @@ def test_ps_shows_who_waits_for_whom(homeport: Homeport) -> None:
 
 
 def test_ps_lists_a_worker_that_never_came_to_register(homeport: Homeport, place: Place) -> None:
-    cause = Cause(what="exit status 1", actor="supervisor", evidence="…\nImportError: no shop", at=NOW)
+    cause = Cause(what="process exited", actor="supervisor", evidence="exit status 1\nImportError: no shop", at=NOW)
     broken = worker("ad-1", state="backing-off", pid=0, memory_bytes=0, restarts=3, retry_at=NOW + 4, cause=cause)
     place.client.node.present = status(workers=(broken,))
-    assert "ad-1            backing-off                    3  again in 4.0s: ImportError: no shop" in homeport("ps").out
+    assert (
+        "ad-1            backing-off                    3  again in 4.0s: exit status 1: ImportError: no shop"
+        in homeport("ps").out
+    )
 
 
 def test_ps_json_holds_the_node_and_its_instances(homeport: Homeport) -> None:
@@ -201,7 +204,7 @@ def test_watch_shows_what_is_and_then_what_changes(homeport: Homeport, place: Pl
     out = [line.split("  ", 1)[1] for line in lines(ran.out)]
     assert out == [
         "cart-3f9c2a  ready",
-        "cart-3f9c2a  ready → gone  process exited, by supervisor: KeyError",
+        "cart-3f9c2a  ready → gone  process exited, by supervisor: exit status 1: KeyError",
         "cart-aa  starting  registered, by worker cart-2",
     ]
 

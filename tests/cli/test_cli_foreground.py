@@ -262,7 +262,7 @@ BROKEN = worker(
     state="backing-off",
     restarts=2,
     cause=Cause(
-        what="exit status 1", actor="supervisor", evidence="exit status 1\nImportError: no module named shop", at=NOW
+        what="process exited", actor="supervisor", evidence="exit status 1\nImportError: no module named shop", at=NOW
     ),
 )
 
@@ -299,7 +299,7 @@ def test_a_crash_is_told_with_its_place_in_the_source_not_in_the_release() -> No
         "ModuleNotFoundError: No module named 'nothing'\n"
         "DefinitionError: cannot import 'shop.cart' from import root /srv/shop/.homeport/releases/r1"
     )
-    cause = Cause(what="exit status 1", actor="supervisor", evidence=evidence, at=NOW)
+    cause = Cause(what="process exited", actor="supervisor", evidence=evidence, at=NOW)
     broken = worker("cart-1", state="backing-off", cause=cause)
     trouble = crashed(broken, status())
     assert trouble.message == (

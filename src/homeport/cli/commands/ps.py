@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from homeport.cli import options
+from homeport.cli.causes import gist
 
 if TYPE_CHECKING:
     from homeport.cli.surroundings import Client
@@ -101,7 +102,7 @@ def _note(instance: Instance, status: NodeStatus) -> str:
     if instance.waiting_for:
         return f"waiting for: {', '.join(instance.waiting_for)}"
     if instance.cause:
-        return instance.cause.evidence.strip().rpartition("\n")[2] or instance.cause.what
+        return gist(instance.cause)
     return status.waiting.get(instance.service, "")
 
 
@@ -111,7 +112,7 @@ def _worker_row(worker: WorkerStatus, now: float) -> list[str]:
     from homeport.cli.human import age, duration, memory
     from homeport.cli.terminal import state_markup
 
-    note = worker.cause.evidence.strip().rpartition("\n")[2] or worker.cause.what if worker.cause else ""
+    note = gist(worker.cause) if worker.cause else ""
     if worker.retry_at > now:
         note = (
             f"again in {duration(worker.retry_at - now)}: {note}"

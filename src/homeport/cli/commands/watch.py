@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from homeport.cli import completion, options
+from homeport.cli.causes import gist
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -104,8 +105,7 @@ def _print(terminal: Terminal, item: WatchItem, states: dict[str, State], now: f
             now_text = "[red]gone[/]" if after is None else f"{state_markup(after.state)}{_waiting(after)}"
             shown = f"{state_markup(before)} {arrow} {now_text}" if before else now_text
         cause = change.cause
-        evidence = cause.evidence.strip().rpartition("\n")[2]
-        told = f"{cause.what}, by {cause.actor}" + (f": {evidence}" if evidence else "")
+        told = f"{cause.what}, by {cause.actor}" + (f": {gist(cause)}" if cause.evidence else "")
         _line(terminal, moment(cause.at or now, now), change.instance_id, shown, escape(told))
 
 

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from homeport.cli.causes import CRASHES
 from homeport.cli.errors import CommandError, ExitCode, NodeRefused
 from homeport.cli.foreground.trouble import Trouble, crashed, hopeless, not_ready
 
@@ -195,7 +196,7 @@ class Life:
     def _tell_troubles(self, status: NodeStatus) -> None:
         """Show each crash, and each failed reload, once."""
         for worker in status.workers:
-            if worker.cause is not None and worker.state != "running":
+            if worker.cause is not None and worker.cause.what in CRASHES:
                 self._tell(f"{worker.name} {worker.cause.at}", crashed(worker, status))
         if status.reload_error:
             first, *rest = status.reload_error.splitlines()

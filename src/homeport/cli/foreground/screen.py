@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from homeport.registry.api import ServiceSummary
 
 OWN = ("node", "front")  # their logs are shown only when they warn
-TOLD = ("worker.failed", "worker.ended")  # events that are told as trouble, shorter and with their place
+TOLD = ("worker.failed", "worker.ended", "reload.refused", "reload.failed")  # as trouble, with their place
+RELOADS = ("reload.started", "reload.done")  # of the node's everyday events, those that somebody waits for
 
 
 class Screen(Protocol):
@@ -120,7 +121,9 @@ class LiveScreen:
             self._live.update(self._spin(head, rows))
 
     def log(self, record: LogRecordView) -> None:
-        if _shown(record):
+        if record.worker == "node" and record.message in RELOADS:
+            self._tell_reload(record)
+        elif _shown(record):
             self._terminal.out.print(self._lines.render(record, self._wall()), soft_wrap=True)
 
     def trouble(self, trouble: Trouble) -> None:
@@ -180,6 +183,14 @@ class LiveScreen:
             lines.append(Text.from_markup(row, overflow="ellipsis"))
             lines[-1].no_wrap = True  # type: ignore[union-attr]
         return Group(*lines)
+
+    def _tell_reload(self, record: LogRecordView) -> None:
+        if record.message == "reload.done":
+            self._terminal.say(f"[green]{self._terminal.symbols.ok}[/] reloaded")
+        else:
+            services = record.fields.get("services")
+            names = ", ".join(map(str, services)) if isinstance(services, list) else str(services or "")
+            self._terminal.say(f"[dim]reloading {_escape(names)}[/]")
 
     def _tell_findings(self, status: NodeStatus) -> None:
         for finding in status.findings[self._findings :]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from homeport.cli.causes import CRASHES
 from homeport.cli.findings import from_here
 from homeport.cli.human import duration, plural
 from homeport.errors import near_names
@@ -55,7 +56,7 @@ def crashed(worker: WorkerStatus, status: NodeStatus) -> Trouble:
 
 def hopeless(worker: WorkerStatus, most: int) -> bool:
     """Whether starting the worker again will not help: its code is wrong, or it failed ``most`` times."""
-    if worker.cause is None or worker.state == "running":
+    if worker.cause is None or worker.cause.what not in CRASHES or worker.state == "running":
         return False
     return worker.restarts >= most or bool(_FINAL.match(worker.cause.evidence.strip().rpartition("\n")[2]))
 
