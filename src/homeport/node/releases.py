@@ -157,7 +157,9 @@ def is_skipped(name: str, relative: str, exclude: Sequence[str]) -> bool:
     """Whether a file or folder stays out of releases: hidden, made by tools, or excluded by a glob."""
     if name.startswith(".") or name in _SKIPPED_FOLDERS or name.endswith(".pyc"):
         return True
-    return any(fnmatch.fnmatch(relative, glob) or fnmatch.fnmatch(name, glob) for glob in exclude)
+    globs = [glob.rstrip("/") for glob in exclude]
+    # Globs are relative to what was asked to run, which may lie deeper than the import root.
+    return any(fnmatch.fnmatch(name, glob) or fnmatch.fnmatch(f"/{relative}", f"*/{glob}") for glob in globs)
 
 
 def _walk(root: Path, exclude: tuple[str, ...]) -> Iterator[_File]:

@@ -1,0 +1,265 @@
+"""A change of the source replaces what imports it; on an error the old code keeps running."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from homeport.build.plan import Location, Plan, PlannedService
+from homeport.errors import UsageError
+from homeport.model import Cause
+from homeport.node.application import Edition
+from homeport.node.backoff import BackoffLimits
+from homeport.node.desired import Fleet, Phase, Wish, Worker
+from homeport.node.releases import Release
+from homeport.node.reload import Reloader, decide
+from homeport.testing.clock import FakeClock
+
+
+def service(name: str, *files: str, **more: object) -> PlannedService:
+    path = f"shop/{name}.py"
+    location = Location(module=f"shop.{name}", qualname=name.title(), path=path, line=1)
+    return msgspec.structs.replace(PlannedService(name=name, location=location, files=(path, *files)), **more)
+
+
+def plan(*services: PlannedService) -> Plan:
+    return Plan(root="/app", services=services)
+
+
+CART, PAYMENTS = service("cart", "shop/money.py"), service("payments", "shop/money.py", "lib/bank.py")
+SHOP = plan(CART, PAYMENTS)
+
+
+# -- deciding ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "touched"),
+    [
+        ("shop/cart.py", {"cart"}),
+        ("shop/money.py", {"cart", "payments"}),
+        ("lib/bank.py", {"payments"}),
+        ("shop/unused.py", set()),
+        ("shop/data/products.json", {"cart", "payments"}),
+        ("lib/rates.csv", {"payments"}),
+        ("README.md", set()),
+    ],
+)
+def test_a_change_touches_what_imports_it(path: str, touched: set[str]) -> None:
+    assert decide(SHOP, SHOP, {path}, "spread").changed == touched
+
+
+def test_a_file_that_was_imported_until_now_counts_too() -> None:
+    after = plan(msgspec.structs.replace(CART, files=("shop/cart.py",)), PAYMENTS)
+    assert decide(SHOP, after, {"shop/money.py"}, "spread").changed == {"cart", "payments"}
+
+
+def test_what_the_scan_says_otherwise_is_changed_though_its_files_are_not() -> None:
+    after = plan(msgspec.structs.replace(CART, singleton=True), PAYMENTS)
+    assert decide(SHOP, after, set(), "spread").changed == {"cart"}
+
+
+def test_a_line_that_moved_is_no_change() -> None:
+    moved = msgspec.structs.replace(CART.location, line=9)
+    after = plan(msgspec.structs.replace(CART, location=moved), PAYMENTS)
+    assert decide(SHOP, after, set(), "spread").empty
+
+
+def test_services_come_and_go() -> None:
+    found = decide(SHOP, plan(CART, service("stock")), {"shop/stock.py"}, "spread")
+    assert (found.changed, found.added, found.removed) == (set(), {"stock"}, {"payments"})
+
+
+def test_in_one_worker_a_change_of_one_is_a_change_of_all() -> None:
+    lone = service("lone", isolated=True)
+    shop = plan(CART, PAYMENTS, lone)
+    assert decide(shop, shop, {"shop/cart.py"}, "single").changed == {"cart", "payments"}
+    assert decide(shop, shop, {"shop/lone.py"}, "single").changed == {"lone"}
+
+
+# -- doing -------------------------------------------------------------------------------------------------------------
+
+
+class FakeHost:
+    """A node process whose workers become ready or fail when told."""
+
+    def __init__(self, first: Edition) -> None:
+        self.fleet = Fleet("spread", BackoffLimits(), drain_within=15)
+        self.source: Edition | Exception = first
+        self.listeners: list[Callable[[], None]] = []
+        self.run_edition(first, {found.name: first.release.id for found in first.plan.services})
+        for name in list(self.fleet.workers):
+            self.fleet.ready(name, now=0)
+
+    @property
+    def wishes(self) -> Mapping[str, Wish]:
+        return self.fleet.wishes
+
+    @property
+    def workers(self) -> Mapping[str, Worker]:
+        return self.fleet.workers
+
+    async def read_source(self) -> Edition:
+        if isinstance(self.source, Exception):
+            raise self.source
+        return self.source
+
+    def run_edition(self, edition: Edition, releases: Mapping[str, str]) -> None:
+        names = [found.name for found in edition.plan.services]
+        self.fleet.wish({name: Wish(replicas=1, release=releases[name]) for name in names}, now=0)
+
+    def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
+        self.listeners.append(listener)
+        return lambda: self.listeners.remove(listener)
+
+    def worker(self, service: str, release: str) -> str:
+        """The only worker that is to run the service in this release."""
+        (found,) = (w.name for w in self.workers.values() if service in w.services and w.release == release)
+        return found
+
+    def running(self) -> dict[str, str]:
+        return {
+            service: worker.release
+            for worker in self.workers.values()
+            for service in worker.services
+            if worker.phase is Phase.RUNNING
+        }
+
+    def tell(self) -> None:
+        for listener in list(self.listeners):
+            listener()
+
+
+def edition(name: str, of: Plan = SHOP) -> Edition:
+    return Edition(plan=of, release=Release(id=name, root=Path("/releases") / name))
+
+
+class Source:
+    """Changes as the test makes them."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[set[str]] = asyncio.Queue()
+
+    def change(self, *paths: str) -> None:
+        self._queue.put_nowait(set(paths))
+
+    async def __aiter__(self) -> AsyncIterator[set[str]]:
+        while True:
+            yield await self._queue.get()
+
+
+class Bench:
+    """A reloader at work, and its surroundings."""
+
+    def __init__(self) -> None:
+        self.host, self.source, self.clock = FakeHost(edition("r1")), Source(), FakeClock()
+        releases = {"cart": "r1", "payments": "r1"}
+        self.reloader = Reloader(self.host, edition("r1"), releases, self.clock, "spread", ready_timeout=30)
+
+    async def change(self, source: Edition | Exception, *paths: str) -> None:
+        self.host.source = source
+        self.source.change(*paths)
+        await self.clock.advance(0)
+
+    async def ready(self, service: str, release: str) -> None:
+        self.host.fleet.ready(self.host.worker(service, release), now=1)
+        self.host.tell()
+        await self.clock.advance(0)
+
+    async def fails(self, service: str, release: str) -> None:
+        cause = Cause(what="process exited", actor="test", evidence="exit status 1\nImportError: no bank")
+        self.host.fleet.exited(self.host.worker(service, release), cause, now=1, draw=0.5)
+        self.host.tell()
+        await self.clock.advance(0)
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    made = Bench()
+    running = asyncio.ensure_future(made.reloader.run(aiter(made.source)))
+    yield made
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_what_changed_is_replaced_and_the_rest_left_alone(bench: Bench) -> None:
+    await bench.change(edition("r2"), "shop/cart.py")
+    assert bench.host.running() == {"cart": "r1", "payments": "r1"}, "the old serves until the new is ready"
+    await bench.ready("cart", "r2")
+    assert bench.host.running() == {"cart": "r2", "payments": "r1"}
+    assert bench.reloader.error == ""
+
+
+async def test_an_error_in_the_source_changes_nothing_and_is_told(bench: Bench) -> None:
+    await bench.change(UsageError("shop/cart.py:3:1: error: invalid syntax"), "shop/cart.py")
+    assert bench.host.running() == {"cart": "r1", "payments": "r1"}
+    assert "invalid syntax" in bench.reloader.error
+
+
+async def test_an_error_taken_back_is_told_no_more(bench: Bench) -> None:
+    await bench.change(UsageError("invalid syntax"), "shop/cart.py")
+    await bench.change(edition("r1"), "shop/cart.py")
+    assert bench.reloader.error == ""
+
+
+async def test_new_code_that_fails_leaves_the_old_running_and_says_why(bench: Bench) -> None:
+    await bench.change(edition("r2"), "shop/cart.py")
+    await bench.fails("cart", "r2")
+    assert bench.host.running() == {"cart": "r1", "payments": "r1"}
+    assert "ImportError: no bank" in bench.reloader.error
+    assert {worker.release for worker in bench.host.workers.values()} == {"r1"}
+
+
+async def test_new_code_that_never_becomes_ready_is_given_up(bench: Bench) -> None:
+    await bench.change(edition("r2"), "shop/cart.py")
+    await bench.clock.advance(31)
+    assert bench.host.running() == {"cart": "r1", "payments": "r1"}
+    assert "not ready within 30 s" in bench.reloader.error
+
+
+async def test_a_mended_failure_takes_in_all_changes_since(bench: Bench) -> None:
+    await bench.change(edition("r2"), "shop/cart.py")
+    await bench.fails("cart", "r2")
+    await bench.change(edition("r3"), "lib/bank.py")
+    await bench.ready("cart", "r3")
+    await bench.ready("payments", "r3")
+    assert bench.host.running() == {"cart": "r3", "payments": "r3"}
+    assert bench.reloader.error == ""
+
+
+async def test_a_change_during_a_replacement_supersedes_it(bench: Bench) -> None:
+    await bench.change(edition("r2"), "shop/cart.py")
+    await bench.change(edition("r3"), "shop/cart.py")
+    await bench.ready("cart", "r3")
+    assert bench.host.running() == {"cart": "r3", "payments": "r1"}
+    await bench.clock.advance(31)
+    assert bench.reloader.error == "", "nobody waits for the superseded one any more"
+
+
+async def test_going_back_to_what_runs_drops_what_was_tried(bench: Bench) -> None:
+    await bench.change(edition("r2"), "shop/cart.py")
+    await bench.change(edition("r1"), "shop/cart.py")
+    assert bench.host.running() == {"cart": "r1", "payments": "r1"}
+    assert "r2" not in {w.release for w in bench.host.workers.values() if w.phase is not Phase.DRAINING}
+
+
+async def test_a_change_that_nothing_imports_replaces_nothing(bench: Bench) -> None:
+    before = set(bench.host.workers)
+    await bench.change(edition("r2"), "shop/unused.py")
+    assert set(bench.host.workers) == before
+
+
+async def test_a_service_that_was_added_is_started(bench: Bench) -> None:
+    await bench.change(edition("r2", plan(CART, PAYMENTS, service("stock"))), "shop/stock.py")
+    await bench.ready("stock", "r2")
+    assert bench.host.running() == {"cart": "r1", "payments": "r1", "stock": "r2"}
+
+
+async def test_once_stopped_nothing_is_replaced(bench: Bench) -> None:
+    bench.reloader.stop()
+    await bench.change(edition("r2"), "shop/cart.py")
+    assert {worker.release for worker in bench.host.workers.values()} == {"r1"}
