@@ -12,6 +12,8 @@ from homeport.registry.api import InstanceSpec, OpenSession, OutsideInstance, Re
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 _SCHEMES = ("unix:/", "tcp://", "http://", "https://")
+# Workers only: the front passes requests on to it, and an outside program must not have it open sockets of this user's.
+_WORKER_SCHEMES = (*_SCHEMES, "http+unix:/")
 _CHECK_KINDS = ("http", "tcp", "grpc", "ttl")
 _WEEK = 7 * 86_400.0
 _MOST_REVISION = 2**53 - 1  # what JSON readers can hold
@@ -103,10 +105,11 @@ def _common(spec: InstanceSpec | OutsideInstance, prefix: str) -> None:
     if not spec.endpoints:
         raise BadArguments(f"{prefix}endpoints: none is given; where does it answer?")
     _few(f"{prefix}endpoints", spec.endpoints, 16)
+    schemes = _WORKER_SCHEMES if isinstance(spec, InstanceSpec) else _SCHEMES
     for index, endpoint in enumerate(spec.endpoints):
         field = f"{prefix}endpoints[{index}]"
         _text(field, endpoint, most=512)
-        if not endpoint.startswith(_SCHEMES) or endpoint in _SCHEMES:
+        if not endpoint.startswith(schemes) or endpoint in schemes:
             raise BadArguments(f"{field}: {_shown(endpoint)} must be unix:/path, tcp://host:port or http(s)://…")
     _few(f"{prefix}tags", spec.tags, 64)
     for index, tag in enumerate(spec.tags):
