@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -34,6 +35,20 @@ class RunningNode:
         node = psutil.Process(self.address.pid)
         return {"node": node.pid, **{_role(child): child.pid for child in node.children(recursive=True)}}
 
+    def stop(self) -> None:
+        """
+        Raises:
+            RuntimeError: it had to be killed.
+        """
+        processes = [psutil.Process(pid) for pid in self.processes().values()]
+        try:
+            _homeport("stop", "--node", self.folder)
+        except RuntimeError:
+            for process in processes:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+            raise
+
 
 def _role(process: psutil.Process) -> str:
     line = process.cmdline()
@@ -55,10 +70,11 @@ def running(target: str, *, layout: str = "spread") -> Iterator[RunningNode]:
         address = read_node(data)
         if address is None:
             raise RuntimeError(f"the node of {target} has started and is gone again; see {data / 'logs'}")
+        node = RunningNode(address, seconds)
         try:
-            yield RunningNode(address, seconds)
+            yield node
         finally:
-            _homeport("stop", "--node", str(data))
+            node.stop()
 
 
 def _homeport(*arguments: str) -> None:
