@@ -10,13 +10,13 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
 from homeport.model import Durability
-from homeport.registry.store import journal
+from homeport.registry.store import database, journal
 from homeport.registry.store.embedded import EmbeddedStore
 from homeport.registry.store.mark import read_mark
 from homeport.registry.store.port import (
@@ -166,8 +166,8 @@ async def test_the_journal_does_not_grow_for_ever(tmp_path: Path, monkeypatch: p
             for key in range(10):
                 await store.commit(puts=[Put(f"k/{key}", b"%d" % round_)])
             await store.commit(puts=[Put("w", b"%d" % round_)], durability=SYNCED)
-    rows = sqlite3.connect(tmp_path / JOURNAL).execute("SELECT count(*) FROM journal").fetchone()[0]
-    assert rows < 60
+    with closing(sqlite3.connect(tmp_path / JOURNAL)) as reader:
+        assert reader.execute("SELECT count(*) FROM journal").fetchone()[0] < 60
     async with EmbeddedStore.open(tmp_path) as store:
         assert len(store.range("k/")) == 10
         assert {entry.value for entry in store.range("")} == {b"7"}
@@ -229,6 +229,22 @@ async def test_a_folder_in_use_is_refused_and_names_the_process(tmp_path: Path) 
                 pass
     async with EmbeddedStore.open(tmp_path):
         pass
+
+
+async def test_a_journal_that_another_program_has_open_is_not_taken_for_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "PATIENCE", 0.05)
+    async with EmbeddedStore.open(tmp_path) as store:
+        await store.commit(puts=[Put("w", b"1")], durability=SYNCED)
+    with closing(sqlite3.connect(tmp_path / JOURNAL)) as browser:
+        browser.execute("SELECT * FROM journal").fetchone()
+        with pytest.raises(StoreFailure, match="open in another program"):
+            async with EmbeddedStore.open(tmp_path):
+                pass
+    async with EmbeddedStore.open(tmp_path) as store:
+        assert store.range("w")[0].value == b"1"
+        assert not store.report.aside
 
 
 async def test_a_folder_of_a_later_format_is_refused_untouched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,16 @@ import msgspec
 
 from homeport.registry.store.rows import Row, pack, unpack
 
+PATIENCE = 2.0  # seconds to wait for another program that has the file open
+
+# Faults of the surroundings, which say nothing about what is in the file.
+_NOT_DAMAGE = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_IOERR,
+}
 _SCHEMA = "CREATE TABLE IF NOT EXISTS journal (number INTEGER PRIMARY KEY, row BLOB NOT NULL)"
 
 
@@ -20,7 +30,7 @@ def connect(path: Path) -> sqlite3.Connection:
         sqlite3.Error: it cannot be opened or is not a database.
     """
     path.touch(mode=0o600)
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=PATIENCE)
     try:
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # no shared-memory file beside it
         connection.execute("PRAGMA journal_mode = WAL")
@@ -61,7 +71,11 @@ class Read(msgspec.Struct, frozen=True):
 
 
 def read(path: Path) -> Read:
-    """Every sound row that SQLite can reach, from both ends if the middle is damaged."""
+    """Every sound row that SQLite can reach, from both ends if the middle is damaged.
+
+    Raises:
+        sqlite3.Error: the file cannot be read for a reason that is no damage: it is locked, or the disk fails.
+    """
     rows: dict[int, Row] = {}
     faults: list[str] = []
     broken = False
@@ -69,7 +83,7 @@ def read(path: Path) -> Read:
     try:
         connection = connect(path)
     except sqlite3.Error as error:
-        return Read(rows=(), faults=(str(error),), broken=True)
+        return Read(rows=(), faults=(_fault(error),), broken=True)
     try:
         verdict = _quick_check(connection)
         if verdict != "ok":
@@ -84,7 +98,7 @@ def read(path: Path) -> Read:
                     else:
                         rows[row.number] = row
             except sqlite3.Error as error:
-                faults.append(str(error))
+                faults.append(_fault(error))
                 broken = True
     finally:
         connection.close()
@@ -97,5 +111,13 @@ def _quick_check(connection: sqlite3.Connection) -> str:
     try:
         (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.Error as error:
-        return str(error)
+        return _fault(error)
     return str(verdict)
+
+
+def _fault(error: sqlite3.Error) -> str:
+    """What SQLite found wrong with the file; raises the error if it found nothing wrong with it."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+    if code & 0xFF in _NOT_DAMAGE and code != sqlite3.SQLITE_IOERR_SHORT_READ:  # a cut file reads short
+        raise error
+    return str(error)

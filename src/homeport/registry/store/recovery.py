@@ -54,9 +54,11 @@ def recover(folder: Path) -> Opened:
     try:
         return _recover(folder)
     except (OSError, sqlite3.Error) as error:
-        raise StoreFailure(
-            f"the registry cannot open {folder}: {error}; free disk space or check its rights"
-        ) from error
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            why = "its journal is open in another program, such as a database browser; close it there"
+        else:
+            why = f"{error}; free disk space or check its rights"
+        raise StoreFailure(f"the registry cannot open {folder}: {why}") from error
 
 
 def _recover(folder: Path) -> Opened:
