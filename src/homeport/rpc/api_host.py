@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,6 +13,8 @@ from homeport.rpc.frames import Bind
 from homeport.rpc.link import Endpoint
 from homeport.rpc.server import RpcServer, serve
 from homeport.rpc.serving import Admission, Binding, Edges
+
+Encode = Callable[[Any], bytes]
 
 API_CONCURRENCY = 100_000  # watches and command streams stay open
 
@@ -25,6 +27,7 @@ class ApiHost:
             name: (target, protocol, Admission(name, API_CONCURRENCY)) for name, (target, protocol) in apis.items()
         }
         self._methods: dict[tuple[str, str], MethodSignature | None] = {}
+        self._encoders: dict[tuple[str, str], Encode] = {}
         self.edges = Edges()
 
     def bind(self, request: Bind) -> Binding:
@@ -47,12 +50,30 @@ class ApiHost:
             caller=request.caller,
             function=function,
             decode=(lambda body: method.decode_arguments(body, json=True)) if json else method.decode_arguments,
-            encode=(lambda value: method.encode_result(value, json=True)) if json else method.encode_result,
+            encode=self._encoder(named, method) if not json else lambda value: method.encode_result(value, json=True),
             streams=method.streams,
             admission=admission,
             edge=self.edges.edge(request.caller, request.service, request.method),
             own_errors=True,
         )
+
+    def _encoder(self, named: tuple[str, str], method: MethodSignature) -> Encode:
+        """One for all who call the method, so that what many watchers are told is encoded once."""
+        if not method.streams:
+            return method.encode_result
+        return self._encoders.setdefault(named, _remembering(method.encode_result))
+
+
+def _remembering(encode: Encode) -> Encode:
+    last: tuple[Any, bytes] = (None, b"")
+
+    def encoded(item: Any) -> bytes:
+        nonlocal last
+        if item is not last[0]:
+            last = (item, encode(item))
+        return last[1]
+
+    return encoded
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
 import threading
 import time
@@ -143,6 +144,8 @@ def _now() -> float:
 
 CURRENT: ContextVar[CallContext | None] = ContextVar("homeport_call", default=None)
 _random = random.Random()  # ids need to be distinct, not secret
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_random.seed)  # else a server's forked children would all draw the same
 
 
 def new_trace() -> bytes:
@@ -176,6 +179,21 @@ def derived(
         parent.metadata if metadata is None else {**parent.metadata, **metadata},
         parent.priority,
         parent.retry,
+    )
+
+
+def moved(context: CallContext, remaining: float | None) -> CallContext:
+    """``context`` for a loop in another thread, whose clock may be another; ``remaining`` seconds are left of it."""
+    return CallContext(
+        context.service,
+        context.method,
+        context.caller,
+        None if remaining is None else asyncio.get_running_loop().time() + remaining,
+        context.trace,
+        context.span,
+        context.metadata,
+        context.priority,
+        context.retry,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections.abc import Collection, Sequence
 
@@ -14,7 +15,10 @@ from homeport.errors import NoEndpoint, UnknownService
 from homeport.rpc.local import LocalInstance
 from homeport.rpc.peers import Links, Peer
 
-_draw = random.Random().random  # spreads load; need not be secret
+_random = random.Random()  # spreads load; need not be secret
+_draw = _random.random
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_random.seed)  # else a server's forked children would all choose alike
 
 HOLD = 2.0  # seconds a call waits for a service that is known but has no instance on its way
 

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from homeport.discovery.view import View
-from homeport.errors import HomeportError, NotSent, Unavailable
+from homeport.errors import HomeportError, NotSent, Unavailable, UsageError
 from homeport.model import Cause
 from homeport.registry.api import (
     REGISTRY_SERVICE,
@@ -86,6 +86,7 @@ class Standing:
         self._interest_grew = asyncio.Event()
         self._refused: HomeportError | None = None
         self._task: asyncio.Task[None] | None = None
+        self._closed = False
 
     async def __aenter__(self) -> Self:
         try:
@@ -104,6 +105,7 @@ class Standing:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+        self._closed = True
         if self._link is not None:
             self._link.close()
 
@@ -123,7 +125,10 @@ class Standing:
 
         Raises:
             NotSent: the node process cannot be reached.
+            UsageError: this standing has ended.
         """
+        if self._closed:
+            raise UsageError(f"the client {self.name!r} is closed; open another with homeport.connect()")
         link = self._link
         if link is not None and link.usable:
             return link
@@ -147,6 +152,10 @@ class Standing:
         changed = {answer.service for answer in answers if self.view.answer(answer)}
         self.follow([service])
         self.on_changed(changed | {service})
+
+    async def names(self) -> list[str]:
+        """All services that the registry knows."""
+        return [summary.name for summary in await self.registry.services()]
 
     def follow(self, services: Iterable[str]) -> None:
         """Watch these too, from the revision the view has."""

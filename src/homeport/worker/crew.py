@@ -41,6 +41,7 @@ class Member:
 
     def __init__(self, hosted: HostedInstance, spec: InstanceSpec, contract: Contract, asgi: AsgiServer | None) -> None:
         self.hosted, self.spec, self.contract, self.asgi = hosted, spec, contract, asgi
+        self.begun = False  # its startup() has been called; the registry may ask twice after a lost connection
         self.optional: list[tuple[str, str]] = []  # (attribute, service) that become None when absent at start
 
 
@@ -127,8 +128,9 @@ class Crew:
     async def start(self, name: str) -> None:
         """Run ``startup()`` and say that the instance is ready; try again while it fails."""
         member = self.members.get(name)
-        if member is None or member.hosted.state not in (State.STARTING, State.WAITING):
+        if member is None or member.begun:
             return
+        member.begun = True
         hosted = member.hosted
         hosted.state = State.WAITING
         self._drop_absent(member)

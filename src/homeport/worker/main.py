@@ -61,7 +61,8 @@ class Worker(Hosting):
             hosting=self,
             on_changed=lambda changed: self._caller.refresh(changed),
         )
-        self._caller = Caller(self._standing.view, Links(f"worker {spec.name}", spec.token), self._standing.need)
+        links = Links(f"worker {spec.name}", spec.token)
+        self._caller = Caller(self._standing.view, links, self._standing.need, names=self._standing.names)
         self._caller.sweep.suspended = spec.debug
         self._crew = Crew(spec, self._host, self._caller, self._report)
         self._tasks: set[asyncio.Task[None]] = set()

@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import wraps
 from typing import Any
 
-from homeport.rpc.serving import PoolExhausted
 from homeport.rpc.context import thread_side
+from homeport.rpc.serving import PoolExhausted
 
 
 class MethodThreads:
