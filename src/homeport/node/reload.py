@@ -220,11 +220,11 @@ async def changes(root: Path, exclude: Sequence[str]) -> AsyncIterator[set[str]]
     logging.getLogger("watchfiles").setLevel(logging.WARNING)
 
     def wanted(_: Change, path: str) -> bool:
-        relative = PurePosixPath(path).relative_to(root) if PurePosixPath(path).is_relative_to(root) else None
-        if relative is None:
+        if not PurePosixPath(path).is_relative_to(root) or Path(path).is_dir():
             return False
-        parts = relative.parts
+        parts = PurePosixPath(path).relative_to(root).parts
         return not any(is_skipped(part, "/".join(parts[: n + 1]), exclude) for n, part in enumerate(parts))
 
     async for found in awatch(root, watch_filter=wanted, debounce=400, step=50, recursive=True):
+        log.debug("reload.seen", extra={"paths": sorted(path for _, path in found)})
         yield {PurePosixPath(path).relative_to(root).as_posix() for _, path in found}
