@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping
+from contextlib import aclosing
 from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from homeport.errors import ConnectionLost, DefinitionError, NoNode, NotSent
-from homeport.model import Cause, Change, Instance
+from homeport.errors import DefinitionError, NoNode, NotSent, Unavailable
+from homeport.model import Cause, Change, Completeness, Instance
 from homeport.node.api import NodeApi
-from homeport.registry.api import RegistryApi, WatchItem, WatchRequest
+from homeport.registry.api import RegistryApi, ServiceAnswer, WatchItem, WatchRequest
 from homeport.rpc import ambient
 from homeport.rpc.caller import Caller
 from homeport.rpc.handles import Handle, no_types
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 S = TypeVar("S")
 
+PATIENCE = 30.0  # seconds without a node process that a watch goes on for
+PAUSE = 0.1  # seconds before it asks again
+
 
 class Client:
     """Calls services and watches them; made by ``connect()``."""
@@ -34,6 +38,7 @@ class Client:
         self._standing, self._caller, self._name, self._shared = standing, caller, name, shared
         self._json = JsonCalls(caller, name)
         self._handles: dict[str, Handle] = {}
+        self._typed: dict[tuple[type, str], Handle] = {}
 
     @property
     def registry(self) -> RegistryApi:
@@ -63,27 +68,40 @@ class Client:
             DefinitionError: ``cls`` is not marked ``@service``, and no ``name`` was given.
         """
         service = name or _service_of(cls)
-        types = cache(lambda: _signature(cls, service)) if isinstance(cls, type) else no_types
-        return cast(S, Handle(self._caller, service, owner=self._name, types=types))
+        handle = self._typed.get((cls, service))
+        if handle is None:
+            types = cache(lambda: _signature(cls, service)) if isinstance(cls, type) else no_types
+            handle = self._typed[cls, service] = Handle(self._caller, service, owner=self._name, types=types)
+        return cast(S, handle)
 
     async def instances(self, service: str = "") -> list[Instance]:
         """The instances of one service, or of all."""
         return await self.registry.instances(service)
 
     async def watch(self, service: str) -> AsyncIterator[Change]:
-        """The service's instances as they are, then each change; goes on over a restart of the node process."""
-        request = WatchRequest(services=(service,))
-        told: dict[str, int] = {}  # per instance, the revision that was last yielded
+        """The service's instances as they are, then each change, once and in order.
+
+        Goes on over a restart of the node process, from where it was.
+
+        Raises:
+            Unavailable: the node process has been away for half a minute.
+        """
+        told = Told()
+        away_since: float | None = None
         while True:
+            request = WatchRequest(services=(service,), from_revision=told.revision, store=told.store)
             try:
-                async for item in self.registry.watch(request):
-                    request = WatchRequest(services=(service,), from_revision=item.revision, store=item.store)
-                    for change in _changes(item):
-                        if told.get(change.instance_id, -1) < change.revision:
-                            told[change.instance_id] = change.revision
+                async with aclosing(self.registry.watch(request)) as items:  # type: ignore[type-var]
+                    async for item in items:
+                        away_since = None
+                        for change in told.take(item):
                             yield change
-            except ConnectionLost:
-                continue  # the next request waits for the node process to come back
+            except Unavailable:
+                now = self._caller.loop.time()
+                away_since = away_since or now
+                if now - away_since > PATIENCE:
+                    raise
+            await asyncio.sleep(PAUSE)
 
     async def call_json(
         self,
@@ -115,19 +133,48 @@ class Client:
             await self._standing.__aexit__(None, None, None)
 
 
-def _changes(item: WatchItem) -> Iterator[Change]:
-    """The changes of an item; a snapshot's instances count as changes too."""
-    for answer in item.snapshot or ():
-        for instance in answer.instances:
-            cause = instance.cause or Cause(what="registered", actor="registry")
-            yield Change(
-                revision=instance.revision,
-                service=instance.service,
-                instance_id=instance.id,
-                instance=instance,
-                cause=cause,
-            )
-    yield from item.changes
+class Told:
+    """What a watcher has been told; makes of each item of a watch the changes that are new to it.
+
+    A snapshot's instances count as changes, and so does what a complete one lacks.
+    """
+
+    def __init__(self) -> None:
+        self.store = ""
+        self.revision = 0
+        self._instances: dict[str, Instance] = {}
+
+    def take(self, item: WatchItem) -> list[Change]:
+        if item.store != self.store:
+            self.store, self.revision = item.store, 0
+        found = [] if item.snapshot is None else list(self._differences(item, item.snapshot))
+        found += [change for change in item.changes if change.revision > self.revision]
+        self.revision = item.revision
+        for change in found:
+            if change.instance is None:
+                self._instances.pop(change.instance_id, None)
+            else:
+                self._instances[change.instance_id] = change.instance
+        return found
+
+    def _differences(self, item: WatchItem, snapshot: tuple[ServiceAnswer, ...]) -> Iterator[Change]:
+        present = {instance.id: instance for answer in snapshot for instance in answer.instances}
+        for instance in present.values():
+            if self._instances.get(instance.id) != instance:
+                yield _change(instance, instance.revision, instance, instance.cause or _UNTOLD)
+        complete = all(answer.completeness is Completeness.COMPLETE for answer in snapshot)
+        if complete and item.completeness is Completeness.COMPLETE:
+            for known in self._instances.values():
+                if known.id not in present:
+                    yield _change(known, item.revision, None, _MISSED)
+
+
+_UNTOLD = Cause(what="registered", actor="registry")
+_MISSED = Cause(what="gone", actor="registry", evidence="it went while the registry could not be watched")
+
+
+def _change(of: Instance, revision: int, now: Instance | None, cause: Cause) -> Change:
+    return Change(revision=revision, service=of.service, instance_id=of.id, instance=now, cause=cause)
 
 
 def _service_of(cls: Any) -> str:
@@ -165,12 +212,14 @@ class Connecting:
             await self._client.close()
 
     async def _open(self) -> Client:
-        inside = ambient.installed()
-        if inside is not None and self._node is None and inside[1].loop is asyncio.get_running_loop():
+        inside = ambient.installed() if self._node is None else None
+        if inside is not None and inside[1].loop is asyncio.get_running_loop():
             return Client(*inside, self._name, shared=True)
         from homeport.nodes import find_node
 
-        address = find_node(self._node, os.environ, Path.cwd())
+        # A worker's other threads have loops of their own, but no other node.
+        node = inside[0].endpoint if inside is not None else self._node
+        address = find_node(node, os.environ, Path.cwd(), option="connect(node=…)")
         caller: Caller | None = None
 
         def changed(services: set[str]) -> None:
@@ -180,7 +229,8 @@ class Connecting:
         standing = Standing(
             address.endpoint, name=self._name, token=self._token, follow_all=self._follow_all, on_changed=changed
         )
-        caller = Caller(standing.view, Links(self._name, self._token), standing.need)
+        links = Links(self._name, self._token)
+        caller = Caller(standing.view, links, standing.need, names=standing.names)
         try:
             await standing.__aenter__()
         except NotSent as error:
@@ -188,9 +238,7 @@ class Connecting:
         return Client(standing, caller, self._name)
 
 
-def connect(
-    node: str | None = None, *, name: str = "script", token: str = "", follow_all: bool = False
-) -> Connecting:
+def connect(node: str | None = None, *, name: str = "script", token: str = "", follow_all: bool = False) -> Connecting:
     """Connect to a running node: ``async with homeport.connect() as hp:`` or ``hp = await homeport.connect()``.
 
     ``node`` is its name, its folder or its endpoint; by default ``HOMEPORT_NODE``, the nearest ``.homeport`` folder

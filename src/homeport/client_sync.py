@@ -3,67 +3,113 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
-from collections.abc import Coroutine, Iterator
+import weakref
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from concurrent.futures import CancelledError, Future
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 from homeport.client import Client, connect
-from homeport.errors import UsageError
+from homeport.errors import ConnectionLost, UsageError
 from homeport.model import Change, Instance
+from homeport.rpc.context import CURRENT, CallContext, moved
+from homeport.rpc.handles import Deferred
 
 T = TypeVar("T")
+
+_CLOSED = "this client is closed; open another with homeport.connect_sync()"
 
 
 class _LoopThread:
     """An event loop in a daemon thread, for this process only."""
 
     def __init__(self) -> None:
-        self.pid = os.getpid()
+        self._pid = os.getpid()
         self._loop = asyncio.new_event_loop()
+        self._ending = False
+        self._submitting = threading.RLock()  # a stream that is forgotten may be so in the midst of a submission
         self._thread = threading.Thread(target=self._loop.run_forever, name="homeport-client", daemon=True)
         self._thread.start()
 
     def run(self, coro: Coroutine[Any, Any, T]) -> T:
-        future = asyncio.run_coroutine_threadsafe(coro, self._loop)
+        """The result of ``coro``, under the deadline and with the metadata of the code that calls this.
+
+        Raises:
+            UsageError: the thread has been stopped, or was another process's.
+        """
+        caller = CURRENT.get()
+        if caller is not None:
+            coro = _in_the_name_of(caller, caller.remaining(), coro)
+        future = self._submit(coro)
         try:
             return future.result()
+        except CancelledError:
+            raise ConnectionLost("the client was closed before the answer came") from None
         except BaseException:
             future.cancel()  # Ctrl-C in this thread cancels the call, over every hop
             raise
 
+    def forget(self, items: AsyncGenerator[Any, None]) -> None:
+        """Close a stream, without waiting for it: the garbage collector may ask for this in any thread."""
+        with contextlib.suppress(UsageError):
+            self._submit(_closing(items))
+
+    def _submit(self, coro: Coroutine[Any, Any, T]) -> Future[T]:
+        with self._submitting:
+            if self._pid == os.getpid() and not self._ending:
+                return asyncio.run_coroutine_threadsafe(coro, self._loop)
+        coro.close()
+        if self._pid != os.getpid():
+            raise UsageError("this stream was opened before the process forked; call the method again")
+        raise UsageError(_CLOSED)
+
     def stop(self) -> None:
+        """Cancel what still runs, then end the thread."""
+        with self._submitting:
+            self._ending = True
+        asyncio.run_coroutine_threadsafe(_cancel_the_rest(), self._loop).result(timeout=5)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout=2)
+        self._thread.join(timeout=5)
         if not self._thread.is_alive():
             self._loop.close()
+
+
+async def _in_the_name_of(caller: CallContext, remaining: float | None, coro: Coroutine[Any, Any, T]) -> T:
+    CURRENT.set(moved(caller, remaining))
+    return await coro
+
+
+async def _closing(items: AsyncGenerator[Any, None]) -> None:
+    with contextlib.suppress(RuntimeError):  # the step that was just cancelled closes it by itself
+        await items.aclose()
+
+
+async def _cancel_the_rest() -> None:
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
+    await asyncio.get_running_loop().shutdown_asyncgens()
 
 
 class SyncHandle:
     """Another service, called without await; a method that streams gives a plain iterator."""
 
-    def __init__(self, client: SyncClient, target: Any, shown: str) -> None:
-        self._client, self._target, self._shown = client, target, shown
+    def __init__(self, client: SyncClient, find: Callable[[Client], Any], shown: str) -> None:
+        self._client, self._find, self._shown = client, find, shown
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        client, target = self._client, self._target
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            async def start() -> Any:
-                service = await client._resolve(target)
-                stub = getattr(service, name)
-                if hasattr(stub, "resolved"):
-                    await stub.resolved()
-                result = stub(*args, **kwargs)
-                return result if hasattr(result, "__aiter__") else await result
-
-            result = client._run(start())
-            return client._iterate(result) if hasattr(result, "__aiter__") else result
+            return self._client._call(self._find, name, args, kwargs)
 
         call.__name__ = name
+        self.__dict__[name] = call
         return call
 
     def __repr__(self) -> str:
@@ -71,10 +117,11 @@ class SyncHandle:
 
 
 class SyncClient:
-    """Calls services from code that does not await.
+    """Calls services from code that does not await; made by ``connect_sync()``.
 
     Usable from several threads, inside a running event loop (which it blocks), and after a fork: the child opens
-    connections of its own at its first call.
+    connections of its own at its first call. ``with homeport.timeout(2):`` bounds the calls inside, and Ctrl-C cancels
+    the one that runs.
     """
 
     def __init__(self, node: str | None, name: str, token: str) -> None:
@@ -83,8 +130,8 @@ class SyncClient:
         self._thread: _LoopThread | None = None
         self._client: Client | None = None
         self._closed = False
-        os.register_at_fork(after_in_child=self._forget)
         self._open()
+        _clients.add(self)
 
     def __enter__(self) -> Self:
         return self
@@ -96,15 +143,22 @@ class SyncClient:
 
     def service(self, name: str) -> Any:
         """A handle whose results are plain data: ``hp.service("payments").process(payment)``."""
-        return SyncHandle(self, name, repr(name))
+        return SyncHandle(self, lambda client: client.service(name), repr(name))
 
     def get(self, cls: type[Any], name: str | None = None) -> Any:
-        """A handle with the types of the service class ``cls``."""
-        return SyncHandle(self, (cls, name), cls.__name__)
+        """A handle whose results have the types of the service class ``cls``.
+
+        Type checkers see ``Any``: no annotation turns the class's ``async`` methods into plain ones.
+
+        Raises (when called):
+            DefinitionError: ``cls`` is not marked ``@service``, and no ``name`` was given.
+        """
+        return SyncHandle(self, lambda client: client.get(cls, name), cls.__name__)
 
     def watch(self, service: str) -> Iterator[Change]:
-        """The service's instances as they are, then each change."""
-        return self._iterate(self._open()[1].watch(service))
+        """The service's instances as they are, then each change, once and in order."""
+        thread, client = self._open()
+        return _iterate(thread, cast(AsyncGenerator[Change, None], client.watch(service)))
 
     def instances(self, service: str = "") -> list[Instance]:
         """The instances of one service, or of all."""
@@ -112,47 +166,35 @@ class SyncClient:
         return thread.run(client.instances(service))
 
     def close(self) -> None:
-        """End the connections and the background thread."""
+        """End the connections and the background thread; calls that still run elsewhere end in ``ConnectionLost``."""
         with self._lock:
             thread, client = self._thread, self._client
             self._thread = self._client = None
             self._closed = True
         if thread is not None and client is not None:
-            thread.run(client.close())
-            thread.stop()
+            try:
+                thread.run(client.close())
+            finally:
+                thread.stop()
 
     # -- the other thread ----------------------------------------------------------------------------------------------
 
-    async def _resolve(self, target: Any) -> Any:
-        client = self._client
-        if client is None:
-            raise UsageError("this client is closed; open another with homeport.connect_sync()")
-        return client.service(target) if isinstance(target, str) else client.get(*target)
+    def _call(self, find: Callable[[Client], Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        thread, client = self._open()
 
-    def _run(self, coro: Coroutine[Any, Any, T]) -> T:
-        try:
-            thread, _ = self._open()
-        except BaseException:
-            coro.close()
-            raise
-        return thread.run(coro)
+        async def start() -> Any:
+            result = getattr(find(client), name)(*args, **kwargs)
+            if isinstance(result, Deferred):
+                result = await result.settle()
+            return result if hasattr(result, "__aiter__") else await result
 
-    def _iterate(self, items: Any) -> Iterator[Any]:
-        done = object()
-
-        async def following() -> Any:
-            return await anext(items, done)
-
-        try:
-            while (item := self._run(following())) is not done:
-                yield item
-        finally:
-            self._run(items.aclose())
+        result = thread.run(start())
+        return _iterate(thread, result) if hasattr(result, "__aiter__") else result
 
     def _open(self) -> tuple[_LoopThread, Client]:
         with self._lock:
             if self._closed:
-                raise UsageError("this client is closed; open another with homeport.connect_sync()")
+                raise UsageError(_CLOSED)
             if self._thread is None or self._client is None:
                 thread = _LoopThread()
                 try:
@@ -168,5 +210,33 @@ class SyncClient:
 
     def _forget(self) -> None:
         """In a forked child: the parent's thread and connections are not ours."""
+        # Kept, since to finalize them would reach into the selector that parent and child share.
+        _inherited.append((self._thread, self._client))
         self._thread = self._client = None
         self._lock = threading.Lock()
+
+
+def _iterate(thread: _LoopThread, items: AsyncGenerator[T, None]) -> Iterator[T]:
+    done = object()
+
+    async def following() -> Any:
+        return await anext(items, done)
+
+    try:
+        while (item := thread.run(following())) is not done:
+            yield item
+    finally:
+        thread.forget(items)
+
+
+_clients: weakref.WeakSet[SyncClient] = weakref.WeakSet()
+_inherited: list[object] = []
+
+
+def _forget_all() -> None:
+    for client in list(_clients):
+        client._forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)

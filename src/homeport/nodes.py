@@ -190,16 +190,16 @@ def _decode_path(type_: type, value: Any) -> Any:
 # -- finding -----------------------------------------------------------------------------------------------------------
 
 
-def find_node(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> NodeAddress:
+def find_node(explicit: str | None, environ: Mapping[str, str], cwd: Path, *, option: str = "--node") -> NodeAddress:
     """The node that is meant: ``explicit`` > ``HOMEPORT_NODE`` > nearest ``.homeport`` upward > the only running one.
 
-    ``explicit`` and the variable take a node's name, its folder, or an endpoint.
+    ``explicit`` and the variable take a node's name, its folder, or an endpoint; ``option`` is how the user gives it.
 
     Raises:
         NoNode: none is meant, it does not run, or several could be meant.
     """
     if explicit:
-        return _named(explicit, "--node", environ, cwd)
+        return _named(explicit, option, environ, cwd)
     if environ.get("HOMEPORT_NODE"):
         return _named(environ["HOMEPORT_NODE"], "HOMEPORT_NODE", environ, cwd)
     idle: Path | None = None
@@ -212,12 +212,12 @@ def find_node(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> No
             idle = idle or data
     running = running_nodes(environ)
     if idle is not None:
-        others = f"; running elsewhere, choose with --node: {_listed(running)}" if running else ""
+        others = f"; running elsewhere, choose with {option}: {_listed(running)}" if running else ""
         raise NoNode(f"the node of {idle} is not running; start it with `homeport run`{others}")
     if not running:
         raise NoNode("no node is running; start one with `homeport run TARGET`")
     if len(running) > 1:
-        raise NoNode(f"several nodes are running, choose one with --node: {_listed(running)}")
+        raise NoNode(f"several nodes are running, choose one with {option}: {_listed(running)}")
     return running[0]
 
 
