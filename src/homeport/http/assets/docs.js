@@ -8,6 +8,9 @@ let api;
 const resolve = (part) => (part && part.$ref ? part.$ref.slice(2).split("/").reduce((at, key) => at[key], api) : part);
 const schemaOf = (content) => Object.values(content || {})[0]?.schema;
 
+// Descriptions use `code` and nothing else of Markdown.
+const words = (text) => text.split("`").map((part, index) => (index % 2 ? element("code", {}, part) : part));
+
 function operationsByTag() {
   const byTag = new Map(api.tags.map((tag) => [tag.name, []]));
   for (const [path, methods] of Object.entries(api.paths))
@@ -31,7 +34,7 @@ function responsesView(operation) {
     { class: "responses" },
     Object.entries(operation.responses).flatMap(([status, response]) => {
       const { description, content } = resolve(response);
-      const detail = status === "200" ? null : element("span", { class: "muted" }, description);
+      const detail = status === "200" ? null : element("span", { class: "muted" }, words(description));
       const shape = status === "200" && schemaOf(content) ? element("pre", { class: "shape" }, shapeOf(schemaOf(content), api)) : null;
       return [element("dt", {}, status), element("dd", {}, detail, shape)];
     }),
@@ -138,7 +141,7 @@ function insideOf(operation) {
   return element(
     "div",
     { class: "inside" },
-    operation.description ? element("p", {}, operation.description) : null,
+    operation.description ? element("p", {}, words(operation.description)) : null,
     element("h4", {}, "Path"),
     element("code", {}, operation.path),
     body ? [element("h4", {}, "Arguments"), element("pre", { class: "shape" }, shapeOf(body, api))] : null,
@@ -151,10 +154,8 @@ function insideOf(operation) {
 
 function openFromHash() {
   const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  if (target?.tagName === "DETAILS") {
-    target.open = true;
-    target.scrollIntoView();
-  }
+  if (target?.tagName === "DETAILS") target.open = true;
+  target?.scrollIntoView();
 }
 
 function filterIndex(words) {

@@ -26,7 +26,7 @@ function showTally(services) {
 
 function serviceRow(service) {
   const wanted = service.wanted === null ? "" : ` / ${service.wanted}`;
-  const name = element("a", { class: "name", href: `/api/v1/services/${service.name}` }, service.name);
+  const name = element("a", { class: "name", href: service.methods.length ? `/docs#${service.name}` : `/api/v1/services/${service.name}` }, service.name);
   const app = service.asgi ? element("a", { class: "chip", href: `/apps/${service.name}/` }, "open app") : null;
   const methods = service.methods.map((method) =>
     element("a", { class: "chip", href: `/docs#${service.name}.${method}` }, method),

@@ -44,6 +44,7 @@ function object(schema, api, depth, indent) {
 
 function limits(schema) {
   const said = [];
+  if (schema.minimum !== undefined && schema.maximum !== undefined) return [`${schema.minimum} to ${schema.maximum}`];
   if (schema.minimum !== undefined) said.push(`≥ ${schema.minimum}`);
   if (schema.exclusiveMinimum !== undefined) said.push(`> ${schema.exclusiveMinimum}`);
   if (schema.maximum !== undefined) said.push(`≤ ${schema.maximum}`);
