@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,15 +14,21 @@ from pathlib import Path
 
 import pytest
 from cli_fakes import CART_SUMMARY, NOW, FakeClient, FakeNode, Place, instance, status, worker
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from homeport.build.plan import Finding
+from homeport.cli import main as main_module
 from homeport.cli.errors import CommandError, NodeRefused
 from homeport.cli.foreground import life as life_module
+from homeport.cli.foreground import start as start_module
 from homeport.cli.foreground.launch import RunOptions, prepare, refuse_second_node
 from homeport.cli.foreground.life import Interrupts, Life
 from homeport.cli.foreground.logpump import LogPump
 from homeport.cli.foreground.screen import progress_lines
 from homeport.cli.foreground.trouble import Trouble, crashed, hopeless, not_ready
+from homeport.cli.quick import run_options
+from homeport.cli.surroundings import Surroundings
 from homeport.config import Config, NodeConfig
 from homeport.errors import ConfigError
 from homeport.logfiles import LogRecordView, encode_line
@@ -390,9 +399,53 @@ def test_a_wrong_set_is_refused_before_anything_starts(place: Place) -> None:
         prepare(RunOptions(assignments=("node.prot=1",)), place.surroundings())
 
 
-def test_a_second_node_on_the_same_folder_is_refused_by_name(place: Place) -> None:
-    import os
+WORDS = st.one_of(
+    st.sampled_from(["--detach", "-d", "--reload", "--debug", "--json", "--attach", "--help", "app", "--node", "--"]),
+    st.sampled_from(["--layout", "--name", "--host", "--port", "--data", "--ready-timeout", "--set"]),
+    st.sampled_from(["single", "spread", "x", "8080", "5m", "-1", "node.port=1", "--port=8080", ""]),
+)
 
+
+@given(st.lists(WORDS, max_size=5))
+@settings(max_examples=150, deadline=None)
+def test_the_quick_reading_of_run_never_differs_from_the_full_one(words: list[str]) -> None:
+    quick = run_options(words)
+    if quick is None:
+        return
+    seen: list[RunOptions] = []
+
+    def fake_start(asked: RunOptions, surroundings: Surroundings) -> int:
+        seen.append(asked)
+        return 0
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(start_module, "start", fake_start)
+        assert main_module._run_typer(["run", *words], Surroundings()) == 0
+    assert seen == [quick]
+
+
+def test_a_plain_run_is_read_quickly() -> None:
+    asked = run_options(["shop", "-d", "--port", "0", "--ready-timeout", "250ms", "--set", "a.b=c", "--set", "d=e"])
+    assert asked == RunOptions(target="shop", detach=True, port=0, ready_timeout=0.25, assignments=("a.b=c", "d=e"))
+    assert run_options(["shop", "--attach"]) is None
+    assert run_options(["shop", "--port", "x"]) is None
+
+
+def test_before_the_node_process_starts_nothing_slow_is_imported(tmp_path: Path) -> None:
+    code = (
+        "import sys, subprocess\n"
+        "def spawn(*a, **k):\n"
+        "    print(sorted({'typer', 'rich', 'asyncio'} & sys.modules.keys()))\n"
+        "    raise SystemExit\n"
+        "subprocess.Popen.__init__ = spawn\n"
+        "from homeport.cli.main import main\n"
+        f"main(['run', '.', '--data', {str(tmp_path)!r}])\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.stdout == "[]\n"
+
+
+def test_a_second_node_on_the_same_folder_is_refused_by_name(place: Place) -> None:
     data = place.folder / ".homeport"
     (data / "run").mkdir(parents=True)
     announce(

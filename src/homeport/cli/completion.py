@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -53,6 +52,8 @@ def nodes(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
 
 def _ask(context: typer.Context, question: Callable[[Client], Awaitable[T]]) -> T | None:
     """The node's answer, or None for whatever reason: completion never complains."""
+    import asyncio
+
     surroundings = context.find_object(Surroundings) or Surroundings()
     node = context.params.get("node")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import typer
 
+    from homeport.cli.foreground.launch import RunOptions
     from homeport.cli.surroundings import Surroundings
 
 RUNNING, LOOKING, CHANGING, PROJECT = "Run", "Look", "Change", "Project"
@@ -16,12 +17,28 @@ RUNNING, LOOKING, CHANGING, PROJECT = "Run", "Look", "Change", "Project"
 
 def main(argv: Sequence[str] | None = None, surroundings: Surroundings | None = None) -> int:
     """Run one command and return its exit code; ``argv`` is without the program's name."""
-    import typer
-
     from homeport.cli.surroundings import Surroundings
 
     arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     surroundings = surroundings or Surroundings()
+    if arguments[0] == "run":
+        from homeport.cli.quick import run_options
+
+        asked = run_options(arguments[1:])
+        if asked is not None:
+            return _run_at_once(asked, surroundings)
+    return _run_typer(arguments, surroundings)
+
+
+def _run_at_once(asked: RunOptions, surroundings: Surroundings) -> int:
+    from homeport.cli.foreground.start import start
+
+    return told(lambda: start(asked, surroundings), surroundings, json=asked.json)
+
+
+def _run_typer(arguments: list[str], surroundings: Surroundings) -> int:
+    import typer
+
     command = typer.main.get_command(build())
 
     def run() -> int:

@@ -6,12 +6,12 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from homeport.node.api import NodeApi
-from homeport.registry.api import RegistryApi
+if TYPE_CHECKING:
+    from homeport.node.api import NodeApi
+    from homeport.registry.api import RegistryApi
 
 
 class Client(Protocol):
@@ -37,17 +37,21 @@ class Connect(Protocol):
 
 
 def connect(node: str | None, /) -> AbstractAsyncContextManager[Client]:
-    """The real thing: ``homeport.connect()`` under the command line's name."""
+    """The real thing: ``homeport.connect()`` under the command line's name.
+
+    Raises:
+        NoNode: none was found, or several.
+    """
     from homeport.client import connect as open_client
+    from homeport.nodes import find_node
 
-    return open_client(node=node, name="homeport")
+    return open_client(node=find_node(node, os.environ, Path.cwd()).endpoint, name="homeport")
 
 
-@dataclass(frozen=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """The real ones by default."""
 
     connect: Connect = connect
-    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    environ: Mapping[str, str] = os.environ
     cwd: Callable[[], Path] = Path.cwd
     wall: Callable[[], float] = time.time

@@ -7,9 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple
 
 import msgspec
 
@@ -110,7 +109,7 @@ class NodeProcess:
         prepare_data_folder(self.data)
         self._spec_file = self.data / "run" / f"node-{os.getpid()}.spec.json"
         write_private(self._spec_file, msgspec.json.encode(launch.spec))
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+        self._said = _nameless_file(self.data / "run" / f"node-{os.getpid()}.said")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "homeport.node", str(self._spec_file)],
             stdin=subprocess.PIPE if launch.spec.lifeline else subprocess.DEVNULL,
@@ -157,6 +156,12 @@ class NodeProcess:
     def signal(self, number: signal.Signals) -> None:
         if self._process.poll() is None:
             self._process.send_signal(number)
+
+
+def _nameless_file(path: Path) -> BinaryIO:
+    file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "w+b")
+    path.unlink()
+    return file
 
 
 def refuse_second_node(data: Path) -> None:
