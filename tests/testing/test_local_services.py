@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator
 
 import pytest
 
 import homeport
 from homeport.errors import (
     BadArguments,
+    BadResult,
     ConfigError,
     DeadlineExceeded,
     DefinitionError,
@@ -85,6 +87,20 @@ async def test_streams_stream_typed_plain_and_as_json() -> None:
         assert len(await hp.get(Orders).history("ada")) == 3
         lines = [line async for line in hp.stream_json("payments", "history", b'["ada"]')]
         assert lines[1] == b'{"id":"ada","cents":1,"notes":[]}'
+
+
+async def test_an_item_that_does_not_fit_is_told_as_over_a_connection() -> None:
+    @homeport.service
+    class Counter:
+        async def count(self) -> AsyncIterator[int]:
+            yield 1
+            yield "two"  # type: ignore[misc]
+
+    async with local(Counter) as hp:
+        items = hp.get(Counter).count()
+        assert await anext(items) == 1
+        with pytest.raises(BadResult, match="expected int, got str"):
+            await anext(items)
 
 
 async def test_json_goes_in_and_out_as_over_http() -> None:
