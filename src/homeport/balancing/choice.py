@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import exp
 from typing import Protocol, TypeVar
 
-from homeport.balancing.latency import FIRST_GUESS, PeakLatency
+from homeport.balancing.latency import DECAY, FIRST_GUESS, PeakLatency
 
 FAILURE_FACTOR = 10.0  # a failure counts as this many times the service's usual latency
 FAILURE_FLOOR = 0.05  # seconds; at least this much
@@ -27,13 +28,18 @@ L = TypeVar("L", bound=Loaded)
 def cost(endpoint: Loaded, now: float) -> float:
     """What sending one more call there is expected to take: latency × (calls in flight + 1), per weight.
 
-    An endpoint without history costs nothing while idle, so that it is tried, and a first guess per call once busy, so
-    that it is not flooded before its first answer.
+    The latency is at least what the oldest unanswered call has waited. An endpoint without history costs nothing while
+    idle, so that it is tried, and a first guess per call once busy, so that it is not flooded before its first answer.
     """
-    seconds = endpoint.latency.at(now)
+    latency = endpoint.latency
+    in_flight = endpoint.in_flight
+    age = now - latency.stamp
+    seconds = latency.seconds * exp(-age / DECAY) if age > 0 else latency.seconds  # ``latency.at``, but a call cheaper
     if not seconds:
-        seconds = FIRST_GUESS if endpoint.in_flight else 1e-9
-    return seconds * (endpoint.in_flight + 1) / endpoint.weight
+        seconds = FIRST_GUESS if in_flight else 1e-9
+    if latency.unanswered and now - latency.since > seconds:
+        seconds = now - latency.since
+    return seconds * (in_flight + 1) / endpoint.weight
 
 
 def pick(endpoints: Sequence[L], now: float, draw: Callable[[], float]) -> L:
