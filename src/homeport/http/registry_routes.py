@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
 import msgspec
 
-from homeport.errors import BadArguments, Unavailable, UnknownService, near_names
+from homeport.errors import BadArguments, NotSent, Unavailable, UnknownService, near_names
 from homeport.http.api import InstanceList, ServiceDetail
 from homeport.http.directory import Directory
 from homeport.http.exchange import Exchange
@@ -16,6 +18,9 @@ from homeport.http.problems import HttpError, refuse
 from homeport.model import Completeness, Instance
 from homeport.registry.api import OutsideInstance
 
+T = TypeVar("T")
+
+_PATIENCE = 1.0  # seconds for a read: people and dashboards wait for it
 _FIELDS = tuple(field for field in OutsideInstance.__struct_fields__ if field != "id")
 
 
@@ -27,12 +32,12 @@ class RegistryRoutes:
         self._directory = directory
 
     async def services(self, exchange: Exchange) -> None:
-        summaries = await self._registry.services()
+        summaries = await _soon(self._registry.services())
         await exchange.answer_value(summaries, headers=self._completeness())
 
     async def service(self, exchange: Exchange, name: str) -> None:
         exchange.service = name
-        summaries = await self._registry.services()
+        summaries = await _soon(self._registry.services())
         summary = next((summary for summary in summaries if summary.name == name), None)
         if summary is None:
             raise UnknownService(name, [summary.name for summary in summaries])
@@ -48,7 +53,7 @@ class RegistryRoutes:
         directory = self._directory
         completeness = directory.completeness
         try:
-            found = await self._registry.instances(service)
+            found = await _soon(self._registry.instances(service))
         except Unavailable:
             found, completeness = directory.instances(service), Completeness.PARTIAL
         if service and not found and not directory.knows(service):
@@ -82,7 +87,7 @@ class RegistryRoutes:
 
     async def _find(self, id: str) -> Instance:
         try:
-            instances = await self._registry.instances()
+            instances = await _soon(self._registry.instances())
         except Unavailable:
             instances = self._directory.instances()
         for instance in instances:
@@ -121,6 +126,19 @@ def outside_instance(id: str, body: bytes) -> OutsideInstance:
     except msgspec.ValidationError as error:
         text, _, place = str(error).partition(" - at `")
         raise BadArguments(f"{place.rstrip('`') or '$'}: {text[:1].lower()}{text[1:]}") from None
+
+
+async def _soon(answer: Awaitable[T]) -> T:
+    """The registry's answer, if it comes within a second.
+
+    Raises:
+        NotSent: it does not; the node process is being restarted, or gone.
+    """
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            return await answer
+    except TimeoutError:
+        raise NotSent(f"the registry did not answer within {_PATIENCE:g} s") from None
 
 
 def _no_instance(id: str, known: list[str], next: str = "") -> HttpError:

@@ -65,8 +65,11 @@ class Standing:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._beat(), name="http.beat")
                 tasks.create_task(self._follow(), name="http.follow")
-        except* Orphaned as group:
-            raise Orphaned(*group.exceptions[0].args) from None
+        except BaseExceptionGroup as group:
+            orphaned = group.subgroup(Orphaned)
+            if orphaned is None:
+                raise
+            raise Orphaned(*orphaned.exceptions[0].args) from None
 
     async def close(self, reason: str) -> None:
         """Give the session back, if the node is there to take it."""
@@ -113,7 +116,8 @@ class Standing:
         if self._failed == _PROOF:
             log.warning("node.silent", extra={"silence": round(self.silence, 1), "why": str(error)})
         if self._failed >= _PROOF and self.silence >= self._orphan_grace:
-            raise Orphaned(f"no node process for {self.silence:.0f} s ({error}); the front ends")
+            why = str(error) or "it does not answer"
+            raise Orphaned(f"no node process for {self.silence:.0f} s: {why}")
 
     async def _follow(self) -> None:
         while True:
