@@ -160,6 +160,7 @@ class Reader(Generic[T]):
             self._next.cancel()
             await asyncio.gather(self._next, return_exceptions=True)
             self._next = None
+        await self._stream.aclose()  # type: ignore[attr-defined]
 
 
 _readers: list[Reader[object]] = []

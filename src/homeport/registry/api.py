@@ -141,10 +141,18 @@ class DrainWorker(Command, frozen=True, kw_only=True, tag="drain-worker"):
 AnyCommand = StartInstance | DrainInstance | DrainWorker
 
 
+class Drained(msgspec.Struct, frozen=True, kw_only=True):
+    """Who calls the service knows that the instance is leaving; it may now refuse calls."""
+
+    revision: int
+    unheard: tuple[str, ...] = ()  # watchers that had not acknowledged it in time
+
+
 class WatchRequest(msgspec.Struct, frozen=True, kw_only=True):
     services: tuple[str, ...] = ()  # empty: all services
     from_revision: int = 0  # changes after this one; 0: begin with a snapshot
     store: str = ""  # the store that gave from_revision; another store answers with a snapshot
+    watcher: str = ""  # name under which it acknowledges what it has taken in; "": nobody waits for it
 
 
 class WatchItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -220,6 +228,8 @@ class RegistryApi(Protocol):
     async def close_session(self, session: str, cause: Cause) -> None: ...
     async def register(self, request: Register) -> Registered: ...
     async def report(self, report: Report) -> None: ...
+    async def drain(self, session: str, instance: str, cause: Cause) -> Drained: ...
+    async def acknowledge(self, watcher: str, revision: int) -> None: ...
     async def deregister(self, session: str, instance: str, cause: Cause) -> None: ...
     def commands(self, session: str) -> AsyncIterator[AnyCommand]: ...
     def watch(self, request: WatchRequest) -> AsyncIterator[WatchItem]: ...

@@ -16,6 +16,7 @@ from homeport.registry import checks, records, summary
 from homeport.registry.api import (
     AnyCommand,
     Done,
+    Drained,
     Heartbeat,
     HeartbeatReply,
     OpenSession,
@@ -45,6 +46,7 @@ log = logging.getLogger("homeport.registry")
 PERIOD = 0.5  # seconds between looks at the leases
 USUAL_LEASE = 3.0  # seconds
 LONGEST_WAIT = 10.0  # seconds of a lease that count for how long a restart waits for its holder
+DRAIN_GRACE = 2.0  # seconds that a watcher who does not acknowledge may hold up a drain
 SWEEP = 60.0  # seconds between looks for contracts that nobody has any more
 MOST_REPLICAS = 10_000
 FARTHEST_JUMP = 2**32  # revisions that a client may be ahead
@@ -138,6 +140,12 @@ class Registry:
     async def report(self, report: Report) -> None:
         await self._workers.report(report)
 
+    async def drain(self, session: str, instance: str, cause: Cause) -> Drained:
+        return await self._workers.drain(session, instance, cause, DRAIN_GRACE)
+
+    async def acknowledge(self, watcher: str, revision: int) -> None:
+        self._ledger.watchers.acknowledge(watcher, revision)
+
     async def deregister(self, session: str, instance: str, cause: Cause) -> None:
         await self._workers.deregister(session, instance, cause)
 
@@ -153,7 +161,7 @@ class Registry:
         await self._respect(request.store, request.from_revision)
         foreign = request.store not in ("", self._ledger.store.id)
         cursor = None if foreign or request.from_revision == 0 else request.from_revision
-        async with aclosing(self._ledger.watchers.watch(request.services, cursor)) as items:
+        async with aclosing(self._ledger.watchers.watch(request.services, cursor, request.watcher)) as items:
             async for item in items:
                 yield item
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Iterable
 
 import msgspec
 
+from homeport.clock import Clock
 from homeport.model import Change, Completeness
 from homeport.registry.api import WatchItem
 from homeport.registry.catalog import Catalog
@@ -14,10 +15,12 @@ from homeport.registry.watch import ChangeIndex
 
 
 class _Watcher:
-    __slots__ = ("contracts", "cursor", "services", "unsure", "waiter", "woken")
+    __slots__ = ("acknowledged", "contracts", "cursor", "name", "services", "unsure", "waiter", "woken")
 
-    def __init__(self, services: tuple[str, ...], cursor: int | None) -> None:
+    def __init__(self, services: tuple[str, ...], cursor: int | None, name: str, acknowledged: int) -> None:
         self.services = services
+        self.name = name
+        self.acknowledged = acknowledged  # the revision it is known to have taken in
         self.cursor = cursor  # the revision it has reached; None: it needs a snapshot
         self.contracts: set[str] = set()  # those it has been sent
         self.unsure = False  # what it began with may have lacked instances
@@ -46,6 +49,7 @@ class Watchers:
         self._store, self._catalog, self._index = store, catalog, index
         self._of_all: set[_Watcher] = set()
         self._of_service: dict[str, set[_Watcher]] = {}
+        self._acknowledging: set[asyncio.Event] = set()  # set at each acknowledgement and departure
         self._shared: dict[tuple[int, tuple[str, ...]], WatchItem | None] = {}
         self._shared_at = (0, Completeness.COMPLETE)
 
@@ -66,9 +70,16 @@ class Watchers:
             if watcher.unsure:
                 watcher.wake()
 
-    async def watch(self, services: tuple[str, ...], cursor: int | None) -> AsyncGenerator[WatchItem, None]:
-        """The changes after ``cursor``, or a snapshot and then changes; the first item comes at once, be it empty."""
-        watcher = _Watcher(tuple(dict.fromkeys(services)), cursor)
+    async def watch(
+        self, services: tuple[str, ...], cursor: int | None, name: str = ""
+    ) -> AsyncGenerator[WatchItem, None]:
+        """The changes after ``cursor``, or a snapshot and then changes; the first item comes at once, be it empty.
+
+        One with a ``name`` acknowledges what it has taken in, and is waited for.
+        """
+        # Whoever begins with a snapshot of now has never seen what has left by now.
+        acknowledged = self._catalog.revision if cursor is None else cursor
+        watcher = _Watcher(tuple(dict.fromkeys(services)), cursor, name, acknowledged)
         watcher.unsure = self._catalog.completeness is not Completeness.COMPLETE
         homes = [self._of_service.setdefault(name, set()) for name in watcher.services] or [self._of_all]
         for home in homes:
@@ -86,6 +97,41 @@ class Watchers:
             for name in watcher.services:
                 if name in self._of_service and not self._of_service[name]:
                     del self._of_service[name]
+            self._acknowledgement()
+
+    # -- acknowledgements ----------------------------------------------------------------------------------------------
+
+    def acknowledge(self, name: str, revision: int) -> None:
+        """The watchers of this name have taken in everything up to ``revision``."""
+        for watcher in {*self._of_all, *(one for some in self._of_service.values() for one in some)}:
+            if watcher.name == name:
+                watcher.acknowledged = max(watcher.acknowledged, revision)
+        self._acknowledgement()
+
+    async def heard(self, service: str, revision: int, within: float, clock: Clock) -> tuple[str, ...]:
+        """Until all who watch ``service`` have acknowledged ``revision``; after ``within`` seconds, who has not."""
+        stirred = asyncio.Event()
+        self._acknowledging.add(stirred)
+        late = asyncio.create_task(clock.sleep(within), name="registry.drain_grace")
+        late.add_done_callback(lambda _: stirred.set())
+        try:
+            while unheard := self._unheard(service, revision):
+                if late.done():
+                    break
+                stirred.clear()
+                await stirred.wait()
+            return unheard
+        finally:
+            late.cancel()
+            self._acknowledging.discard(stirred)
+
+    def _unheard(self, service: str, revision: int) -> tuple[str, ...]:
+        watching = self._of_all | self._of_service.get(service, set())
+        return tuple(sorted({one.name for one in watching if one.name and one.acknowledged < revision}))
+
+    def _acknowledgement(self) -> None:
+        for event in self._acknowledging:
+            event.set()
 
     def _item(self, watcher: _Watcher) -> WatchItem | None:
         catalog = self._catalog

@@ -14,6 +14,7 @@ from homeport.model import Cause, Dependency, Instance, State
 from homeport.registry import records
 from homeport.registry.api import (
     AnyCommand,
+    Drained,
     Heartbeat,
     InstanceSpec,
     OpenSession,
@@ -202,6 +203,18 @@ class Workers:
         if instance.state is report.state and known and (known.what, known.evidence) == (cause.what, cause.evidence):
             return
         await self._write([self._moved(instance, report.state, cause)])
+
+    async def drain(self, session: str, instance: str, cause: Cause, within: float) -> Drained:
+        """Tell everybody that an instance is leaving, and wait until they have heard it, at most ``within`` seconds."""
+        found = self._own(session, instance)
+        if found.state is not State.DRAINING:
+            await self._write([self._moved(found, State.DRAINING, self._ledger.stamped(cause))])
+        draining = self._catalog.instances.get(instance)
+        revision = draining.revision if draining is not None else self._catalog.revision
+        unheard = await self._ledger.watchers.heard(found.service, revision, within, self._clock)
+        if unheard:
+            log.warning("drain.unheard", extra={"instance": instance, "watchers": unheard, "seconds": within})
+        return Drained(revision=revision, unheard=unheard)
 
     async def deregister(self, session: str, instance: str, cause: Cause) -> None:
         found = self._catalog.instances.get(instance)

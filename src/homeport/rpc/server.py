@@ -52,7 +52,7 @@ from homeport.rpc.frames import (
     split_metadata,
 )
 from homeport.rpc.link import SERVER_ONLY, Endpoint, Link, split_tcp
-from homeport.rpc.serving import Binding, Dispatcher, failure_of
+from homeport.rpc.serving import Admission, Binding, Dispatcher, failure_of
 from homeport.rpc.status import CANCELLED, encode_error
 from homeport.rpc.sweep import sweep_of
 from homeport.rpc.timing import StepTimer
@@ -81,9 +81,10 @@ class _Running:
     even the lines that clean up after it.
     """
 
-    __slots__ = ("begun", "cancelled", "credit", "more_credit", "task")
+    __slots__ = ("admission", "begun", "cancelled", "credit", "more_credit", "task")
 
-    def __init__(self) -> None:
+    def __init__(self, admission: Admission) -> None:
+        self.admission = admission
         self.task: asyncio.Task[None] | None = None
         self.begun = False
         self.cancelled = False
@@ -205,7 +206,7 @@ class ServerLink(Link):
             (flags & PRIORITY_MASK) >> PRIORITY_SHIFT,
             bool(flags & IS_RETRY),
         )
-        running = self._running[call_id] = _Running()
+        running = self._running[call_id] = _Running(admission)
         if remaining != NO_DEADLINE:
             context.deadline = deadline = self.loop.time() + remaining / 1000
             self._sweep.add(context, deadline)
@@ -319,6 +320,12 @@ class ServerLink(Link):
             status, body = encode_error(fault)
         self.send(frame(ERROR, call_id, status, body))
 
+    def end_calls(self, admission: Admission) -> None:
+        """Cancel what still runs for an instance; streams are told that it is draining."""
+        for running in self._running.values():
+            if running.admission is admission and running.begun and running.task is not None:
+                running.task.cancel()
+
     def go_away(self, reason: str) -> None:
         """Tell the caller to send no more; it closes the connection when its calls are answered."""
         notice = GoAway(last_call=self._last_call, reason=reason)
@@ -371,6 +378,10 @@ class RpcServer:
     def go_away(self, reason: str) -> None:
         for link in list(self.links):
             link.go_away(reason)
+
+    def end_calls(self, admission: Admission) -> None:
+        for link in list(self.links):
+            link.end_calls(admission)
 
     async def close(self) -> None:
         for server in self._servers:

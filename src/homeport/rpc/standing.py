@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 from homeport.discovery.view import View
 from homeport.errors import HomeportError, NotSent, Unavailable, UsageError
-from homeport.model import Cause
+from homeport.model import Cause, State
 from homeport.registry.api import (
     REGISTRY_SERVICE,
     AnyCommand,
@@ -72,6 +72,7 @@ class Standing:
         self.endpoint, self.name = endpoint, name
         self.view = View()
         self.session = secrets.token_hex(8)
+        self._watcher = f"{name} {secrets.token_hex(4)}"
         self.on_changed = on_changed
         self.lost_since: float | None = None  # loop time since which the node process has not been reached
         self.registry: RegistryApi = api_proxy(RegistryApi, REGISTRY_SERVICE, self.link, caller=name)
@@ -256,7 +257,9 @@ class Standing:
                 await self._interest_grew.wait()
             self._interest_grew.clear()
             services = () if self._follow_all else tuple(sorted(self._interests))
-            request = WatchRequest(services=services, from_revision=self.view.revision, store=self.view.store)
+            request = WatchRequest(
+                services=services, from_revision=self.view.revision, store=self.view.store, watcher=self._watcher
+            )
             grew = asyncio.create_task(self._interest_grew.wait(), name="registry.interest")
             follow = asyncio.create_task(self._follow(request), name="registry.follow")
             try:
@@ -275,6 +278,9 @@ class Standing:
             self._first_answer.set()
             if changed:
                 self.on_changed(changed)
+            if any(change.instance is not None and change.instance.state is State.DRAINING for change in item.changes):
+                # No call of ours goes there any more: the instance may stop taking calls.
+                await self.registry.acknowledge(self._watcher, item.revision)
 
     async def _obey(self, hosting: Hosting) -> None:
         async for command in self.registry.commands(self.session):

@@ -38,7 +38,7 @@ from homeport.worker.logs import Whose, capture
 
 log = logging.getLogger("homeport.worker")
 
-DRAIN_GRACE = 0.15  # seconds a draining instance still takes calls, so that its callers hear of it first
+UNTOLD_GRACE = 0.15  # seconds a draining instance still takes calls when the registry cannot tell its callers
 HOOK_TIMEOUT = 10.0  # seconds for shutdown()
 
 
@@ -65,6 +65,7 @@ class Worker(Hosting):
         self._caller = Caller(self._standing.view, links, self._standing.need, names=self._standing.names)
         self._caller.sweep.suspended = spec.debug
         self._crew = Crew(spec, self._host, self._caller, self._report)
+        self._server: RpcServer
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> int:
@@ -76,7 +77,8 @@ class Worker(Hosting):
         self._crew.assemble()
         from homeport import __version__
 
-        server = RpcServer(self._host, name=f"worker {self._spec.name}", version=__version__, token=self._spec.token)
+        name = f"worker {self._spec.name}"
+        server = self._server = RpcServer(self._host, name=name, version=__version__, token=self._spec.token)
         await server.listen(self._crew.endpoint)
         self._catch_signals()
         ambient.install(self._standing, self._caller)
@@ -183,23 +185,23 @@ class Worker(Hosting):
         async with asyncio.TaskGroup() as group:
             for member in members:
                 group.create_task(self._drain(member, cause), name=f"drain {member.hosted.id}")
-            group.create_task(self._send_away(server, cause), name="drain.goaway")
-
-    async def _send_away(self, server: RpcServer, cause: Cause) -> None:
-        await asyncio.sleep(DRAIN_GRACE)
         server.go_away(cause.what)
 
     async def _drain(self, member: Member, cause: Cause) -> None:
         """Let callers know, finish what runs, run ``shutdown()``."""
         was_serving = member.hosted.state in (State.READY, State.UNHEALTHY)
         member.hosted.state = State.DRAINING
-        await self._report(member.hosted.id, State.DRAINING, cause.what, cause.evidence)
-        if was_serving:
-            await asyncio.sleep(DRAIN_GRACE)
         self._caller.route(member.hosted.service).unhost(member.hosted)
+        try:
+            await self._standing.registry.drain(self._standing.session, member.hosted.id, cause)
+        except HomeportError:
+            # Nobody can tell the callers; those that come get Draining and go elsewhere.
+            await asyncio.sleep(UNTOLD_GRACE if was_serving else 0)
         if not await member.hosted.admission.drained(self._spec.drain_timeout):
             left = member.hosted.admission.in_flight
             log.warning("worker.drain_timeout", extra={"instance": member.hosted.id, "calls_left": left})
+            self._server.end_calls(member.hosted.admission)
+            await asyncio.sleep(0)  # let their endings be written
         await self._crew.shut_down(member, HOOK_TIMEOUT)
 
     def _spawn(self, coro: object, name: str) -> None:
