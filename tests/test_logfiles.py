@@ -98,6 +98,8 @@ def test_an_app_that_prints_megabytes_past_python_does_not_fill_the_disk(tmp_pat
         for _ in range(500):
             os.write(raw, b"y" * 100 + b"\n")
             writer.check()
+        os.write(raw, b"the end\n")
+        assert messages(tail(path, 1)) == ["the end"], "the current file has it"
     finally:
         os.close(raw)
         writer.close()

@@ -172,6 +172,13 @@ async def test_an_orderly_stop_leaves_nothing_behind(node: RealNode, client: Cli
     assert log.index('"worker":"payment-1","cause"') < log.index('"worker":"payments-1","cause"'), "callers first"
 
 
+async def test_a_node_whose_data_folder_is_removed_ends_with_all_it_runs(node: RealNode, client: Client) -> None:
+    children = node.children()
+    shutil.rmtree(node.data)
+    await until(lambda: node.process is not None and node.process.poll() is not None)
+    assert not any(identity(pid) for pid in children.values())
+
+
 async def test_the_end_of_the_lifeline_is_an_orderly_stop(node: RealNode) -> None:
     node.start(lifeline=True, layout="single")
     async with node.client() as client:

@@ -240,6 +240,32 @@ async def test_a_change_during_a_replacement_supersedes_it(bench: Bench) -> None
     assert bench.reloader.error == "", "nobody waits for the superseded one any more"
 
 
+async def test_a_superseded_replacement_is_nothing_to_go_back_to(bench: Bench) -> None:
+    await bench.change(edition("r2"), "shop/cart.py")
+    await bench.change(edition("r3"), "shop/cart.py")
+    await bench.fails("cart", "r3")
+    assert bench.host.running() == {"cart": "r1", "payments": "r1"}
+    assert {w.release for w in bench.host.workers.values() if w.phase is not Phase.DRAINING} == {"r1"}
+
+
+async def test_what_was_taken_in_is_not_replaced_again(bench: Bench) -> None:
+    await bench.change(edition("r2"), "shop/cart.py")
+    await bench.ready("cart", "r2")
+    await bench.change(edition("r3"), "lib/bank.py")
+    assert [worker.release for worker in bench.host.workers.values() if "cart" in worker.services] == ["r1", "r2"]
+    await bench.ready("payments", "r3")
+    assert bench.host.running() == {"cart": "r2", "payments": "r3"}
+
+
+async def test_saving_failed_code_again_tries_it_again(bench: Bench) -> None:
+    await bench.change(edition("r2"), "shop/cart.py")
+    await bench.fails("cart", "r2")
+    await bench.change(edition("r2"), "shop/cart.py")
+    await bench.ready("cart", "r2")
+    assert bench.host.running() == {"cart": "r2", "payments": "r1"}
+    assert bench.reloader.error == ""
+
+
 async def test_going_back_to_what_runs_drops_what_was_tried(bench: Bench) -> None:
     await bench.change(edition("r2"), "shop/cart.py")
     await bench.change(edition("r1"), "shop/cart.py")

@@ -1,3 +1,5 @@
+"""Runs a node process."""
+
 from __future__ import annotations
 
 import sys

@@ -30,7 +30,7 @@ log = logging.getLogger("homeport.node")
 
 PATIENCE = 5.0  # seconds beyond drain_timeout before what drains is killed
 _KILL_PATIENCE = 2.0
-_LOOK_AT_LOGS = 5.0
+_LOOK_AT_LOGS = 2.0
 
 
 class NodeProcess:
@@ -153,6 +153,9 @@ class NodeProcess:
         await asyncio.to_thread(logs.forget_old, folder, frozenset(self.workers), self._clock.wall())
         pruned = ""
         while True:
+            if not folder.is_dir():
+                self.ask_to_stop("removal of the data folder")
+                return
             logs.cut_runaways(folder)
             if self._edition.release.id != pruned:
                 in_use = {worker.release for worker in self.workers.values()} | set(self._releases.values())

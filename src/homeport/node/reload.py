@@ -127,7 +127,6 @@ class Reloader:
         self._host, self._clock, self._layout, self._ready_timeout = host, clock, layout, ready_timeout
         self._good, self._releases = edition, dict(releases)
         self._pending: list[set[str]] = []  # changes since the good edition
-        self._tried, self._tried_error = edition.release.id, ""
         self.error = ""  # why the newest source is not running
         self._stopped = False
 
@@ -148,22 +147,20 @@ class Reloader:
                     continue
                 if self._stopped:
                     return
-                if edition.release.id == self._tried:
-                    self.error = self._tried_error  # what was refused in between is gone again
-                    continue
                 if settling is not None:
                     settling.cancel()
                 settling = self._try(edition, tasks)
 
     def _try(self, edition: Edition, tasks: asyncio.TaskGroup) -> asyncio.Task[None] | None:
-        self._tried, self._tried_error = edition.release.id, ""
+        if edition.release.id == self._good.release.id:  # the source is again what runs
+            self._host.run_edition(self._good, self._releases)
+            self._succeed(self._good, self._releases, len(self._pending))
+            return None
         paths = set().union(*self._pending)
         replacement = decide(self._good.plan, edition.plan, paths, self._layout)
         kept = {service.name: self._releases.get(service.name, "") for service in edition.plan.services}
         fresh = replacement.changed | replacement.added
         releases = {**kept, **dict.fromkeys(fresh, edition.release.id)}
-        if edition.release.id == self._good.release.id:
-            releases = self._releases  # the source is again what runs
         self._host.run_edition(edition, releases)
         if not fresh:
             self._succeed(edition, releases, len(self._pending))
@@ -202,7 +199,6 @@ class Reloader:
         log.info("reload.done", extra={"release": edition.release.id})
 
     def _go_back(self, error: str) -> None:
-        self._tried_error = error
         self._fail("reload.failed", error)
         if not self._stopped:
             self._host.run_edition(self._good, self._releases)
