@@ -68,5 +68,5 @@ $(INSTALLED_LOWEST): pyproject.toml | $(INSTALLED_DEV)
 		--python $(BIN)/python -o .venv-lowest/lowest.txt
 	.venv-lowest/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --editable . \
 		--constraint .venv-lowest/lowest.txt anyio django fastapi hypothesis pydantic \
-		pytest pytest-asyncio pytest-timeout pytest-xdist
+		pytest pytest-asyncio pytest-timeout pytest-xdist websockets==15.0
 	@touch $@

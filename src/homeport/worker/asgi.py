@@ -48,11 +48,11 @@ class AsgiServer:
         server = self._new_server()
         listener = self._bind()
         try:
-            await server.startup(sockets=[listener])
-        except SystemExit:  # the server's way to say that the lifespan failed
-            self._unbind()
-            reason = self._refusal.strip() or "it gave no reason"
-            raise DefinitionError(f"the app {self._service!r} failed in its startup: {reason}") from None
+            with contextlib.suppress(SystemExit):  # with which some versions of the server say that the lifespan failed
+                await server.startup(sockets=[listener])
+            if not server.started:
+                reason = self._refusal.strip() or "it gave no reason"
+                raise DefinitionError(f"the app {self._service!r} failed in its startup: {reason}")
         except BaseException:
             self._unbind()
             raise
