@@ -126,9 +126,16 @@ def _digest(path: Path, digits: int) -> str:
 
 
 def announce(address: NodeAddress, environ: Mapping[str, str]) -> None:
-    """Let others find the node; repeating it updates what they see."""
-    content = msgspec.json.encode(address, enc_hook=str)
-    write_private(address.data / "run" / "node.json", content)
+    """Let others find the node; repeating it updates what they see.
+
+    Raises:
+        ConfigError: the data folder cannot be written to.
+    """
+    content, own = msgspec.json.encode(address, enc_hook=str), address.data / "run" / "node.json"
+    try:
+        write_private(own, content)
+    except OSError as error:
+        raise ConfigError(f"cannot write {own}: {error.strerror or error}; make room, or check its folder") from error
     # Without a home folder the node is still found from its own folder and by --node.
     with contextlib.suppress(OSError):
         folder = _user_folder(environ)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -18,6 +19,7 @@ import pytest
 
 from homeport.client import Client, connect
 from homeport.config import Config, NodeConfig
+from homeport.errors import HomeportError
 from homeport.node.adoption import Records
 from homeport.node.api import NodeSpec, NodeStatus
 from homeport.nodes import read_node, runtime_folder
@@ -170,6 +172,18 @@ async def test_an_orderly_stop_leaves_nothing_behind(node: RealNode, client: Cli
     assert read_node(node.data) is None
     log = (node.data / "logs" / "node.log").read_text()
     assert log.index('"worker":"payment-1","cause"') < log.index('"worker":"payments-1","cause"'), "callers first"
+
+
+async def test_killing_ends_all_at_once(node: RealNode, client: Client) -> None:
+    children = node.children()
+    with contextlib.suppress(HomeportError):  # the answer may not make it out
+        await client.node.kill("test")
+    await until(lambda: node.process is not None and node.process.poll() is not None)
+    assert not any(identity(pid) for pid in children.values())
+    node.start()
+    async with node.client() as again:
+        await until_status(again, lambda status: status.ready)
+        assert not set(node.children().values()) & set(children.values())
 
 
 async def test_a_node_whose_data_folder_is_removed_ends_with_all_it_runs(node: RealNode, client: Client) -> None:

@@ -19,6 +19,7 @@ import msgspec
 import homeport
 from homeport import processes
 from homeport.clock import Clock
+from homeport.errors import ConfigError
 from homeport.model import Cause
 from homeport.node import logs, port
 from homeport.node.adoption import Record, Records
@@ -103,7 +104,7 @@ class Assembly:
         self._supervisor = Supervisor(fleet, self._workers, registry, clock, rng)
         ready_file = self._data / "run" / "front.ready"
         self._fronts = FrontLauncher(self._children, self._config, self._endpoint, ready_file)
-        self._front = Front(self._fronts, self._bind_again, ready_file, clock, rng, self._announce)
+        self._front = Front(self._fronts, self._bind_again, ready_file, clock, rng, self._announce_url)
         self.process = NodeProcess(spec, registry, self._supervisor, self._front, census, editions, source, clock)
         self._started = clock.wall()
 
@@ -203,6 +204,12 @@ class Assembly:
             version=homeport.__version__,
         )
         announce(address, self._environ)
+
+    def _announce_url(self) -> None:
+        try:
+            self._announce()
+        except ConfigError as error:  # it is found without, and its services run
+            log.warning("node.not_announced", extra={"error": str(error)})
 
     def _clear_runtime(self) -> None:
         for path in self._runtime.glob("*.sock"):

@@ -36,6 +36,8 @@ def main(arguments: list[str]) -> int:
         _run(serve(spec, dict(os.environ), SystemClock()))
     except HomeportError as error:
         return tell(error, as_json=spec.json_errors)
+    except OSError as error:  # no room for a lock or a log: there is nothing to say beyond what the system says
+        return tell(HomeportError(f"the node process cannot run: {error}"), as_json=spec.json_errors)
     return _OK
 
 

@@ -149,19 +149,21 @@ class NodeProcess:
                 await self._supervisor.kill_all(Cause(what="killed", actor=self._actor))
 
     async def _keep_house(self, releases: Releases) -> None:
-        folder = Path(self._spec.data) / "logs"
-        await asyncio.to_thread(logs.forget_old, folder, frozenset(self.workers), self._clock.wall())
-        pruned = ""
-        while True:
-            if not folder.is_dir():
-                self.ask_to_stop("removal of the data folder")
-                return
-            logs.cut_runaways(folder)
-            if self._edition.release.id != pruned:
-                in_use = {worker.release for worker in self.workers.values()} | set(self._releases.values())
-                await asyncio.to_thread(releases.prune, in_use)
-                pruned = self._edition.release.id
+        folder, pruned = Path(self._spec.data) / "logs", ""
+        while folder.is_dir():
+            try:
+                logs.cut_runaways(folder)
+                if self._edition.release.id != pruned:
+                    pruned = self._edition.release.id
+                    in_use = {worker.release.partition(" ")[0] for worker in self.workers.values()} | set(
+                        self._releases.values()
+                    )
+                    await asyncio.to_thread(releases.prune, in_use)
+                    await asyncio.to_thread(logs.forget_old, folder, set(self.workers), self._clock.wall())
+            except OSError as error:
+                log.warning("node.untidy", extra={"error": str(error)})
             await self._clock.sleep(_LOOK_AT_LOGS)
+        self.ask_to_stop("removal of the data folder")
 
     async def _follow_source(self) -> None:
         node = self._config.node
