@@ -318,3 +318,9 @@ def test_every_command_shows_an_example_in_its_help(homeport: Homeport, command:
 def test_a_state_that_is_down_names_what_it_waits_for(homeport: Homeport) -> None:
     assert PAYMENT_SUMMARY.waiting_for == ("payments",)
     assert "down, waiting for: payments" in homeport("services", "payment").out
+
+
+def test_the_place_of_a_far_exception_is_its_source_not_the_release(homeport: Homeport, place: Place) -> None:
+    copy = "/srv/shop/.homeport/releases/r1/cart.py"
+    place.client.answer = RemoteError("cart", "add", "KeyError", "'x'", f'  File "{copy}", line 7, in add\nKeyError')
+    assert "at /srv/shop/cart.py:7 in add" in homeport("call", "cart.add", '["u", "p"]').err

@@ -113,6 +113,9 @@ class FakeScreen:
     def progress(self, status: NodeStatus, elapsed: float) -> None:
         self.seen.append("progress")
 
+    def notice(self, status: NodeStatus) -> None:
+        pass
+
     def log(self, record: LogRecordView) -> None:
         self.seen.append(record.message)
 

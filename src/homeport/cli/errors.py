@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from enum import IntEnum
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from homeport import errors as e
 from homeport.build.plan import Finding
+from homeport.cli.findings import from_here
 from homeport.model import Problem
 
 
@@ -176,7 +178,7 @@ def _remote(error: e.RemoteError) -> Explained:
     notes: tuple[str, ...] = ()
     if places:
         last = places[-1]
-        notes = (f"at {last['path']}:{last['line']} in {last['name']}",)
+        notes = (f"at {from_here(Path(last['path']))}:{last['line']} in {last['name']}",)
     problem = Problem(
         type=_urn("remote_error"),
         title="The method failed",

@@ -32,8 +32,13 @@ class LogLines:
 
     def __init__(self, bar: str, *, times: bool) -> None:
         self._bar, self._times = bar, times
+        self._copy, self._source = "", ""
         self._styles: dict[str, str] = {}
         self._width = 0
+
+    def name_sources(self, copy: str, source: str) -> None:
+        """From now on, paths below ``copy`` (the release) are shown as the files below ``source`` they came from."""
+        self._copy, self._source = copy, source
 
     def reserve(self, sources: list[str]) -> None:
         """Make room for these prefixes from the start, so that they line up."""
@@ -53,7 +58,8 @@ class LogLines:
         prefix.append(f" {self._bar} ", style=style)
         level = _LEVEL_STYLES.get(record.level, "bright_black" if record.logger.startswith("homeport.") else "")
         lines = []
-        for line in record.text.splitlines() or [""]:
+        shown = record.text.replace(self._copy, self._source) if self._copy else record.text
+        for line in shown.splitlines() or [""]:
             text = Text.from_ansi(line) if "\x1b" in line else Text(line)
             text.stylize_before(level)
             lines.append(prefix + text)

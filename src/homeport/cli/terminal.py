@@ -43,16 +43,15 @@ class Symbols(NamedTuple):
     ok: str
     bad: str
     warn: str
-    wait: str
     arrow: str
     dot: str
     ellipsis: str
     bar: str
-    spinner: str
+    spinner: str  # one of rich's
 
 
-UNICODE = Symbols("✓", "✗", "!", "…", "→", "·", "…", "│", "dots")
-ASCII = Symbols("ok", "x", "!", "...", "->", "-", "...", "|", "line")
+UNICODE = Symbols("✓", "✗", "!", "→", "·", "…", "│", "dots")
+ASCII = Symbols("ok", "x", "!", "->", "-", "...", "|", "line")
 
 
 class Terminal:

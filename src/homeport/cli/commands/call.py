@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from homeport.cli.surroundings import Client
     from homeport.cli.terminal import Terminal
     from homeport.contracts.api import Contract, MethodContract
-    from homeport.errors import BadArguments
+    from homeport.errors import BadArguments, RemoteError
 
 
 class Order(NamedTuple):
@@ -103,7 +103,7 @@ def _parse(body: bytes) -> Any:
 
 async def _carry_out(client: Client, order: Order, terminal: Terminal) -> None:
     from homeport.cli.commands.services import look_up
-    from homeport.errors import BadArguments, UnknownMethod
+    from homeport.errors import BadArguments, RemoteError, UnknownMethod
 
     summary, contract = await look_up(client, order.service)
     if not order.method:
@@ -125,6 +125,15 @@ async def _carry_out(client: Client, order: Order, terminal: Terminal) -> None:
             _print_answer(terminal, bytes(answer))
     except BadArguments as error:
         raise _correct(error, order, contract, method, terminal) from None
+    except RemoteError as error:
+        raise await _with_source_places(error, client) from None
+
+
+async def _with_source_places(error: RemoteError, client: Client) -> RemoteError:
+    """The same error, its traceback naming the source files instead of their copies in the release."""
+    status = await client.node.status()
+    traceback = error.traceback.replace(f"{status.data}/releases/{status.release}", status.root)
+    return type(error)(error.service, error.method, error.kind, error.message, traceback)
 
 
 def _json_kind(value: Any) -> str:

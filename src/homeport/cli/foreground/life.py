@@ -195,6 +195,7 @@ class Life:
 
     def _tell_troubles(self, status: NodeStatus) -> None:
         """Show each crash, and each failed reload, once."""
+        self._screen.notice(status)
         for worker in status.workers:
             if worker.cause is not None and worker.cause.what in CRASHES:
                 self._tell(f"{worker.name} {worker.cause.at}", crashed(worker, status))

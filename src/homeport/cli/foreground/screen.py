@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from homeport.cli.findings import finding_text
+from homeport.cli.findings import finding_text, from_here
 from homeport.cli.foreground.trouble import services_of, waiting_services
 from homeport.cli.human import duration, plural
 from homeport.cli.logline import LogLines, as_json, loud_enough
@@ -31,6 +31,7 @@ class Screen(Protocol):
 
     def starting(self, target: str) -> None: ...
     def progress(self, status: NodeStatus, elapsed: float) -> None: ...
+    def notice(self, status: NodeStatus) -> None: ...
     def log(self, record: LogRecordView) -> None: ...
     def trouble(self, trouble: Trouble) -> None: ...
     def ready(self, status: NodeStatus, services: Sequence[ServiceSummary], elapsed: float, detached: bool) -> None: ...
@@ -54,6 +55,9 @@ class EventScreen:
         if status.waiting != self._waiting:
             self._waiting = status.waiting
             self._event("waiting", waiting=status.waiting)
+
+    def notice(self, status: NodeStatus) -> None:
+        pass
 
     def log(self, record: LogRecordView) -> None:
         if _shown(record):
@@ -120,6 +124,10 @@ class LiveScreen:
             head, rows = progress_lines(status, elapsed, self._terminal.out.height - 4)
             self._live.update(self._spin(head, rows))
 
+    def notice(self, status: NodeStatus) -> None:
+        """Learn from which source the present release was copied, so that places in the log can be opened."""
+        self._lines.name_sources(f"{status.data}/releases/{status.release}/", _folder(from_here(Path(status.root))))
+
     def log(self, record: LogRecordView) -> None:
         if record.worker == "node" and record.message in RELOADS:
             self._tell_reload(record)
@@ -148,7 +156,11 @@ class LiveScreen:
             f"[command]{status.url}[/]"
         )
         if detached:
-            stop = "homeport stop" if Path(status.data).parent == Path.cwd() else f"homeport stop --node {status.name}"
+            stop = (
+                "homeport stop"
+                if Path(status.data) == Path.cwd() / ".homeport"
+                else f"homeport stop --node {status.name}"
+            )
             terminal.say(f"  it goes on in the background; [command]{stop}[/] stops it")
         else:
             terminal.say("  [dim]Ctrl-C stops it; its log follows[/]")
@@ -214,6 +226,10 @@ def _shown(record: LogRecordView) -> bool:
     """What the services say, and what warns: our own everyday events would only hide it."""
     ours = record.worker in OWN or record.logger.startswith("homeport.")
     return not ours or (loud_enough(record, "warning") and record.message not in TOLD)
+
+
+def _folder(path: str) -> str:
+    return "" if path == "." else f"{path}/"
 
 
 def _escape(text: str) -> str:
