@@ -180,7 +180,7 @@ async function show() {
   document.getElementById("index").replaceChildren(
     ...groups.flatMap(([tag, operations]) => [
       element("h3", {}, tag),
-      ...operations.map((operation) => element("a", { href: `#${operation.operationId}`, title: labelOf(operation) }, labelOf(operation).replace(`${tag}.`, ""))),
+      ...operations.map((operation) => element("a", { href: `#${operation.operationId}`, title: labelOf(operation) }, FIXED_TAGS.has(tag) ? operation.operationId.replaceAll("_", " ") : labelOf(operation).replace(`${tag}.`, ""))),
     ]),
   );
   main.replaceChildren(

@@ -65,8 +65,8 @@ function changeRow({ service, instance_id, instance, cause }) {
     {},
     element("time", {}, time),
     element("span", { class: "mono", title: service }, instance_id),
-    element("span", { class: "state" }, element("span", { class: `dot ${state}` }), ` ${state}`),
-    element("span", { class: "what muted" }, [cause.what, cause.actor && `by ${cause.actor}`].filter(Boolean).join(", ")),
+    element("span", { class: "state" }, element("span", { class: `dot ${state}` }), state),
+    element("span", { class: "what muted" }, [cause.what, cause.actor && `by ${cause.actor}`, cause.evidence.split("\n").at(-1)].filter(Boolean).join(", ")),
   );
 }
 
