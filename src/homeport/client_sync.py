@@ -58,19 +58,21 @@ class _LoopThread:
             self._submit(_closing(items))
 
     def _submit(self, coro: Coroutine[Any, Any, T]) -> Future[T]:
+        if self._pid != os.getpid():  # asked before the lock, which the fork may have caught in another thread's hands
+            coro.close()
+            raise UsageError("this stream was opened before the process forked; call the method again")
         with self._submitting:
-            if self._pid == os.getpid() and not self._ending:
+            if not self._ending:
                 return asyncio.run_coroutine_threadsafe(coro, self._loop)
         coro.close()
-        if self._pid != os.getpid():
-            raise UsageError("this stream was opened before the process forked; call the method again")
         raise UsageError(_CLOSED)
 
     def stop(self) -> None:
         """Cancel what still runs, then end the thread."""
         with self._submitting:
             self._ending = True
-        asyncio.run_coroutine_threadsafe(_cancel_the_rest(), self._loop).result(timeout=5)
+        with contextlib.suppress(TimeoutError):  # something swallows its cancellation; the thread ends with the program
+            asyncio.run_coroutine_threadsafe(_cancel_the_rest(), self._loop).result(timeout=5)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=5)
         if not self._thread.is_alive():
