@@ -84,6 +84,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     worker: str = ""  # name of the worker that hosts it
     pid: int = 0
     weight: float = 1.0
+    share: float = 0.0  # of the service's calls that go to its release while that is on trial; 0: no trial
     zone: str = ""
     tags: tuple[str, ...] = ()
     metadata: dict[str, str] = {}

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from homeport.errors import HomeportError
+from homeport.logfiles import RotatingWriter
 from homeport.model import Cause, State
 from homeport.registry.api import (
     AnyCommand,
@@ -45,8 +46,8 @@ HOOK_TIMEOUT = 10.0  # seconds for shutdown()
 class Worker(Hosting):
     """One worker process. ``run()`` returns its exit status when it has drained."""
 
-    def __init__(self, spec: WorkerSpec) -> None:
-        self._spec = spec
+    def __init__(self, spec: WorkerSpec, output: RotatingWriter | None = None) -> None:
+        self._spec, self._output = spec, output
         self._loop = asyncio.get_running_loop()
         self._stop = self._loop.create_future()
         self._host = Host()
@@ -162,6 +163,8 @@ class Worker(Hosting):
         """Without a node process nobody looks after this worker: serve on for a while, then end."""
         while True:
             await asyncio.sleep(0.5)
+            if self._output is not None:
+                self._output.check()  # what is printed past Python must not fill the disk either
             lost = self._standing.lost_since
             if lost is not None and self._loop.time() - lost > self._spec.orphan_grace and not self._spec.debug:
                 evidence = f"no node process for {self._spec.orphan_grace:g} s"
@@ -215,14 +218,14 @@ class Worker(Hosting):
             log.error("worker.task_failed", extra={"task": task.get_name()}, exc_info=task.exception())
 
 
-def serve(spec: WorkerSpec) -> int:
-    """Run a worker in this process until it has drained; its exit status."""
+def serve(spec: WorkerSpec, output: RotatingWriter | None = None) -> int:
+    """Run a worker in this process until it has drained; its exit status. ``output`` is where it logs."""
     sys.path.insert(0, spec.root)
     if len(spec.services) == 1:
         Whose.service = spec.services[0].plan.name
 
     async def main() -> int:
-        return await Worker(spec).run()
+        return await Worker(spec, output).run()
 
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -246,10 +249,9 @@ def main() -> int:
         print("usage: python -m homeport.worker SPEC.json  (started by the node process)", file=sys.stderr)
         return 2
     spec = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=WorkerSpec)
-    if spec.log:
-        capture(spec.log)
-    else:
+    output = capture(spec.log) if spec.log else None
+    if output is None:
         logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     if os.environ.get("HOMEPORT_FORCE_RPC") == "1":
         spec = msgspec.structs.replace(spec, force_rpc=True)
-    return serve(spec)
+    return serve(spec, output)
