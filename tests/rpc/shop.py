@@ -17,6 +17,11 @@ class CardDeclined(ServiceError, status=402):
     reason: str
 
 
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("not even this")
+
+
 @dataclass
 class Item:
     name: str
@@ -39,6 +44,9 @@ class Bank:
 
     async def fail(self) -> None:
         raise ValueError("no such luck")
+
+    async def fail_unspeakably(self) -> None:
+        raise Unspeakable
 
     async def sleep(self, seconds: float) -> str:
         try:
@@ -98,6 +106,12 @@ class Till:
 
     async def relay(self) -> None:
         await self.bank.fail()
+
+    async def relay_unsendable(self) -> None:
+        await self.bank.unsendable()
+
+    async def relay_overload(self) -> None:
+        await self.bank.blocking(0)
 
     async def patient(self, seconds: float) -> str:
         return await self.bank.sleep(seconds)

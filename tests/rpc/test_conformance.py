@@ -78,6 +78,28 @@ async def test_a_failure_further_down_is_a_failure_of_the_service_in_between(mod
         assert "no such luck" in str(caught.value)
 
 
+async def test_an_exception_that_cannot_be_shown_is_still_an_answer(mode: str, tmp_path: Path) -> None:
+    async with world(mode, tmp_path, Bank) as w:
+        with pytest.raises(RemoteError, match="its __str__ raised RuntimeError"):
+            await w.get(Bank).fail_unspeakably()
+
+
+async def test_what_a_callee_further_down_did_wrong_is_not_this_services_own_bad_result(tmp_path: Path) -> None:
+    for mode in ("codec", "remote"):
+        async with world(mode, tmp_path, Bank, Till) as w:
+            with pytest.raises(RemoteError, match="BadResult"):
+                await w.get(Till).relay_unsendable()
+
+
+async def test_overload_further_down_does_not_say_that_this_call_was_never_started(mode: str, tmp_path: Path) -> None:
+    async with world(mode, tmp_path, Bank, Till, threads=1) as w:
+        slow = asyncio.create_task(w.get(Bank).blocking(0.1))
+        await settled(lambda: w.hosted("bank").threads.busy == 1)
+        with pytest.raises(RemoteError, match="Overloaded"):
+            await w.get(Till).relay_overload()
+        await slow
+
+
 async def test_a_service_calls_another_and_catches_its_errors(mode: str, tmp_path: Path) -> None:
     async with world(mode, tmp_path, Bank, Till) as w:
         assert await w.get(Till).pay("too poor") == "declined: too poor"

@@ -38,7 +38,7 @@ def planned_service(cls: type) -> PlannedService:
     sourced = {base: _sourced_member(base) for base in cls.__mro__ if _is_authored(base)}
     members = [member or introspected_member(base, live_target) for base, member in sourced.items()]
     location = _location(cls)
-    if not served_methods(cls):
+    if not served_methods(cls) and not hasattr(cls, "asgi"):
         raise DefinitionError(f"{location.path}:{location.line}: {no_methods(cls.__qualname__)}")
     analysis = analyze(options.name, members, foreign=None in sourced.values())
     for finding in analysis.findings:

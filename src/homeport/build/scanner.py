@@ -187,7 +187,8 @@ class _Scan:
             return
         lineage = self._linker.lineage(linked)
         members = [Member(StaticScope(self._linker, entry.module), entry.cls) for entry in lineage.classes]
-        if not lineage.foreign and not serves_methods(members):
+        answers_http = any("asgi" in entry.cls.body.bound for entry in lineage.classes)
+        if not lineage.foreign and not answers_http and not serves_methods(members):
             self._report(module, cls.line, cls.column, no_methods(cls.qualname))
         analysis = analyze(options.name, members, foreign=lineage.foreign)
         self._findings.extend(analysis.findings)

@@ -81,12 +81,14 @@ class _Running:
     even the lines that clean up after it.
     """
 
-    __slots__ = ("admission", "begun", "cancelled", "credit", "more_credit", "task")
+    __slots__ = ("admission", "begun", "cancelled", "credit", "encoding", "more_credit", "task", "timed")
 
-    def __init__(self, admission: Admission) -> None:
+    def __init__(self, admission: Admission, timed: bool) -> None:
         self.admission = admission
+        self.timed = timed  # one of the few whose steps are timed
         self.task: asyncio.Task[None] | None = None
         self.begun = False
+        self.encoding = False  # the method is done, and what it returned is being turned into bytes
         self.cancelled = False
         self.credit = INITIAL_CREDIT
         self.more_credit: asyncio.Event | None = None
@@ -206,7 +208,7 @@ class ServerLink(Link):
             (flags & PRIORITY_MASK) >> PRIORITY_SHIFT,
             bool(flags & IS_RETRY),
         )
-        running = self._running[call_id] = _Running(admission)
+        running = self._running[call_id] = _Running(admission, edge.calls % SAMPLE_EVERY == 1)
         if remaining != NO_DEADLINE:
             context.deadline = deadline = self.loop.time() + remaining / 1000
             self._sweep.add(context, deadline)
@@ -229,15 +231,18 @@ class ServerLink(Link):
         edge = binding.edge
         try:
             running.begin(context)
-            if edge.calls % SAMPLE_EVERY == 1:
+            if running.timed:
                 timer = StepTimer(binding.function(*args, **kwargs))
                 result = await timer
+                running.encoding = True
                 encoding = perf_counter()
                 body = binding.encode(result)
                 edge.cpu_seconds += timer.seconds + perf_counter() - encoding
                 edge.cpu_samples += 1
             else:
-                body = binding.encode(await binding.function(*args, **kwargs))
+                result = await binding.function(*args, **kwargs)
+                running.encoding = True
+                body = binding.encode(result)
             if len(body) > MAX_BODY:
                 raise _too_large(binding, body)
             if not context._expired:
@@ -271,9 +276,11 @@ class ServerLink(Link):
             items: Any = binding.function(*args, **kwargs)
             async with contextlib.aclosing(items):
                 async for item in items:
+                    running.encoding = True
                     body = binding.encode(item)
                     if len(body) > MAX_BODY:
                         raise _too_large(binding, body)
+                    running.encoding = False
                     while running.credit <= 0:
                         running.more_credit = running.more_credit or asyncio.Event()
                         running.more_credit.clear()
@@ -304,7 +311,7 @@ class ServerLink(Link):
                 status = encode_error(StreamDraining(""))[0] if binding.streams else CANCELLED
                 self.send(frame(ERROR, call_id, status, reason))
             return  # the task ends here: nobody awaits it
-        if isinstance(error, BadResult):
+        if isinstance(error, BadResult) and running.encoding:
             self._send_error(call_id, error)
         elif isinstance(error, Exception):
             self._send_error(

@@ -144,12 +144,21 @@ def failure_of(
     error: BaseException, context: CallContext, service: str, method: str, own: bool = False
 ) -> HomeportError:
     """What the caller is told when a handler raised ``error``: the same for local and remote calls."""
-    if isinstance(error, (ServiceError, PoolExhausted)) or (own and isinstance(error, HomeportError)):
+    if isinstance(error, ServiceError) or (own and isinstance(error, HomeportError)):
         return error
+    if isinstance(error, PoolExhausted):
+        return Overloaded(str(error))  # anew: if it escapes the caller's own method, that one had been started
     if isinstance(error, DeadlineExceeded) and context.remaining() == 0:
         return DeadlineExceeded(f"{service}.{method} did not answer before its deadline")
     text = "".join(traceback.format_exception(error))
-    return RemoteError(service, method, type(error).__name__, _cut(str(error)), _cut(text))
+    return RemoteError(service, method, type(error).__name__, _cut(_said(error)), _cut(text))
+
+
+def _said(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as fault:  # a user's __str__ must not leave the caller without an answer
+        return f"<its __str__ raised {type(fault).__name__}>"
 
 
 def _cut(text: str, most: int = 32_000) -> str:
