@@ -74,7 +74,7 @@ NOTHING: Effects = ()
 class Record(Window):  # plus: calls that went well; minus: those that did not
     """What a caller has lately seen of one instance."""
 
-    __slots__ = ("evidence", "instance", "level", "out_since", "probe", "streak", "until", "well_since")
+    __slots__ = ("evidence", "gone", "instance", "level", "out_since", "probe", "streak", "until", "well_since")
 
     def __init__(self, instance: str, limits: Ejection) -> None:
         super().__init__(limits.window)
@@ -86,6 +86,7 @@ class Record(Window):  # plus: calls that went well; minus: those that did not
         self.level = 0  # of ejections, each twice as long as the one below
         self.well_since = 0.0
         self.probe = 0  # number of the probe under way; 0: none
+        self.gone = False  # no instance of the service any more; calls to it may still end
 
 
 class Member(Protocol):
@@ -127,8 +128,15 @@ class Ejector(Generic[M]):
 
     def update(self, members: Sequence[M], now: float) -> Effects:
         """These are the instances from now on; what is known of each is in its record."""
+        for member in self._members:
+            member.record.gone = True
+        for member in members:
+            member.record.gone = False
+        for member in self._members:
+            if member.record.gone:
+                member.record.evidence, member.record.probe = None, 0
         self._members = members
-        return self._weigh(now)
+        return self._weigh()
 
     # -- what calls tell -----------------------------------------------------------------------------------------------
 
@@ -180,7 +188,7 @@ class Ejector(Generic[M]):
         record = member.record
         if record.evidence in (Evidence.LOST, Evidence.SILENT) and record.until > now:
             record.until = now
-            self._weigh(now)
+            self._weigh()
 
     # -- probes --------------------------------------------------------------------------------------------------------
 
@@ -189,16 +197,13 @@ class Ejector(Generic[M]):
 
         A call that may be retried is asked first, since it loses nothing. The caller must tell how it ended.
         """
-        if self.panic:
-            self._weigh(now)  # an order that has run out
-            return None
         patience = 0.0 if retryable else PROBE_PATIENCE
-        for member in self._members:
+        for member in self._to_probe():
             record = member.record
             if record.evidence is not None and not record.probe and now >= record.until + patience:
                 self._probes += 1
                 record.probe = self._probes
-                self._weigh(now)
+                self._weigh()
                 return Probe(member, record.probe)
         return None
 
@@ -214,13 +219,16 @@ class Ejector(Generic[M]):
         if well:
             return self._restore(record, now)
         if well is None:
-            return self._weigh(now)
+            return self._weigh()
         return self._eject_again(record, "the probe failed", now)
 
     # -- by hand -------------------------------------------------------------------------------------------------------
 
     def eject(self, member: M, until: float, reason: str, now: float) -> Effects:
-        """An order, unlike evidence, is never doubted: it holds in a panic too, and may leave nobody."""
+        """Leave it alone until then, and then until a probe goes well.
+
+        An order, unlike evidence, is never doubted: it holds in a panic too, and may leave nobody.
+        """
         record = member.record
         record.until, record.probe = until, 0
         return self._out(record, Evidence.ORDER, reason, now)
@@ -258,34 +266,34 @@ class Ejector(Generic[M]):
         return self._eject(record, evidence, reason, now)
 
     def _out(self, record: Record, evidence: Evidence, reason: str, now: float) -> Effects:
+        if record.gone:
+            return NOTHING
         if record.evidence is None:
             record.out_since = now
         record.evidence = evidence
-        return (Ejected(record.instance, record.until, evidence, reason), *self._weigh(now))
+        return (Ejected(record.instance, record.until, evidence, reason), *self._weigh())
 
     def _restore(self, record: Record, now: float) -> Effects:
         record.evidence = None
         record.streak = record.probe = 0
         record.clear()
         record.well_since = now
-        return (Restored(record.instance, now - record.out_since), *self._weigh(now))
+        return (Restored(record.instance, now - record.out_since), *self._weigh())
 
-    def _weigh(self, now: float) -> Effects:
+    def _weigh(self) -> Effects:
         """Settle who is available, whether to panic, and when there is something to do next."""
-        ordered_out = [one for one in self._members if _ordered_out(one.record, now)]
-        fleet = [one for one in self._members if one not in ordered_out] if ordered_out else self._members
+        fleet = [one for one in self._members if one.record.evidence is not Evidence.ORDER]
         left = [one for one in fleet if one.record.evidence is None]
         panicked, self.panic = self.panic, len(left) < self._limits.panic * len(fleet)
         self.available = fleet if self.panic else left
-        waiting = ordered_out if self.panic else self._members
-        self.due = min(
-            (one.record.until for one in waiting if one.record.evidence is not None and not one.record.probe),
-            default=inf,
-        )
+        waiting = [one.record for one in self._to_probe()]
+        self.due = min((one.until for one in waiting if one.evidence is not None and not one.probe), default=inf)
         if self.panic == panicked:
             return NOTHING
         return (PanicBegan(len(left), len(fleet)),) if self.panic else (PanicEnded(len(left), len(fleet)),)
 
-
-def _ordered_out(record: Record, now: float) -> bool:
-    return record.evidence is Evidence.ORDER and now < record.until
+    def _to_probe(self) -> Sequence[M]:
+        """Where probes may be due: in a panic, those suspected get calls without being probed."""
+        if self.panic:
+            return [one for one in self._members if one.record.evidence is Evidence.ORDER]
+        return self._members
