@@ -48,12 +48,22 @@ class SessionOpened(msgspec.Struct, frozen=True, kw_only=True):
     resumed: bool  # False: the registry has none of this session's instances; register them
 
 
+class Counters(msgspec.Struct, frozen=True, kw_only=True):
+    """What an instance has answered since its start; kept in memory, without revisions, a heartbeat old."""
+
+    calls: int = 0
+    failures: dict[str, int] = {}  # of the calls, by kind: failed, deadline, declared, cancelled
+    seconds: float = 0.0  # from arrival to answer, of all calls together
+    in_flight: int = 0
+
+
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     """Sent every ttl/3 by a thread of its own, so that a busy loop does not lose its lease."""
 
     session: str
     lag: float = 0.0  # seconds the event loop is behind
     in_flight: dict[str, int] = {}  # per instance
+    counters: dict[str, Counters] = {}  # per instance
 
 
 class HeartbeatReply(msgspec.Struct, frozen=True, kw_only=True):
@@ -237,7 +247,10 @@ class RegistryApi(Protocol):
     async def services(self) -> list[ServiceSummary]: ...
     async def instances(self, service: str = "") -> list[Instance]: ...
     async def contract(self, fingerprint: str) -> Contract | None: ...
+    async def counters(self, service: str = "") -> dict[str, Counters]: ...
     async def why(self, name: str) -> Story: ...
     async def put_instance(self, instance: OutsideInstance) -> Done: ...
     async def beat_instance(self, instance: str) -> bool: ...
     async def delete_instance(self, instance: str, reason: str = "") -> Done: ...
+    async def eject(self, instance: str, seconds: float, cause: Cause) -> Done: ...
+    async def readmit(self, instance: str, cause: Cause) -> Done: ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import msgspec
 
@@ -24,6 +25,7 @@ class Outsiders:
     def __init__(self, ledger: Ledger, period: float) -> None:
         self._ledger, self._catalog, self._clock = ledger, ledger.catalog, ledger.clock
         self.leases = Leases(period, ledger.clock.now())
+        self.hold_back: Callable[[Instance], Instance] = lambda instance: instance  # what is written in its place
 
     def restore(self) -> None:
         """Those of before a restart have one more time to live in which to be heard."""
@@ -39,7 +41,8 @@ class Outsiders:
         if before is not None and _same(record, before):
             self._lease(request)
             return Done(revision=before.instance.revision, durability=Durability.SYNCED)
-        done = await self._ledger.declare([records.put_outside(record)])
+        kept = msgspec.structs.replace(record, instance=self.hold_back(record.instance))
+        done = await self._ledger.declare([records.put_outside(kept)])
         self._lease(request)
         return done
 

@@ -9,6 +9,7 @@ from homeport.model import Cause, Dependency, Instance
 from homeport.registry.store.port import Put
 
 INSTANCE, OUTSIDE, CONTRACT, SESSION, WANTED = "instance/", "outside/", "contract/", "session/", "wanted/"
+EJECTED = "ejected/"
 
 
 class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from homeport.model import Cause, Change, Completeness, Instance, State
 from homeport.registry import checks, records, summary
 from homeport.registry.api import (
     AnyCommand,
+    Counters,
     Done,
     Drained,
     Heartbeat,
@@ -31,6 +32,7 @@ from homeport.registry.api import (
     WatchItem,
     WatchRequest,
 )
+from homeport.registry.ejections import Ejections
 from homeport.registry.ledger import Ledger
 from homeport.registry.outsiders import Outsiders
 from homeport.registry.records import DeclaredService, WantedRecord
@@ -71,6 +73,8 @@ class Registry:
         self._catalog, self._clock, self._tasks = self._ledger.catalog, clock, tasks
         self._workers = Workers(self._ledger, node, PERIOD, alive)
         self._outsiders = Outsiders(self._ledger, PERIOD)
+        self._ejections = Ejections(self._ledger)
+        self._workers.hold_back = self._outsiders.hold_back = self._ejections.held_back
         self._resume_by = 0.0  # until when sessions of before a restart may come back
         self._next_sweep = clock.now() + SWEEP
 
@@ -178,8 +182,20 @@ class Registry:
     async def contract(self, fingerprint: str) -> Contract | None:
         return self._catalog.contracts.get(fingerprint)
 
+    async def counters(self, service: str = "") -> dict[str, Counters]:
+        found = self._catalog.of_service(service) if service else self._catalog.instances
+        return {name: counted for name, counted in self._workers.counters.items() if name in found}
+
     async def why(self, name: str) -> Story:
         return summary.tell(self._catalog, name)
+
+    # -- taking out of use --------------------------------------------------------------------------------------------
+
+    async def eject(self, instance: str, seconds: float, cause: Cause) -> Done:
+        return await self._ejections.eject(instance, seconds, cause)
+
+    async def readmit(self, instance: str, cause: Cause) -> Done:
+        return await self._ejections.readmit(instance, cause)
 
     # -- outside programs ----------------------------------------------------------------------------------------------
 
@@ -244,6 +260,25 @@ class Registry:
         found = [one for one in found if one.state is not State.DRAINING]
         return [one.id for one in sorted(found, key=lambda one: one.since, reverse=True)]
 
+    def counted(self, instance: str) -> Counters | None:
+        """What the instance has answered since its start, as last heard."""
+        return self._workers.counters.get(instance)
+
+    def known_contract(self, fingerprint: str) -> Contract | None:
+        return self._catalog.contracts.get(fingerprint)
+
+    def guard_starts(self, may_start: Callable[[Instance], bool]) -> None:
+        """Ask before an instance is told to start; one that may not waits until ``look_again``."""
+        self._workers.may_start = may_start
+
+    def look_again(self) -> None:
+        """What the guard of starts says may have changed."""
+        self._ledger.changed.set()
+
+    async def try_out(self, service: str, release: str, share: float) -> None:
+        """Give a release this share of the service's calls; 0 ends the trial."""
+        await self._workers.try_out(service, release, share)
+
     def on_change(self, callback: Callable[[Change], None]) -> None:
         """Call for every change of an instance, in order, in the registry's loop; it must not block."""
         self._ledger.on_change.append(callback)
@@ -291,6 +326,7 @@ class Registry:
             await self._clock.sleep(PERIOD)
             await self._workers.tick()
             await self._outsiders.tick()
+            await self._ejections.tick()
             self._update_completeness()
             await self._sweep_contracts()
 

@@ -14,6 +14,7 @@ from homeport.model import Cause, Dependency, Instance, State
 from homeport.registry import records
 from homeport.registry.api import (
     AnyCommand,
+    Counters,
     Drained,
     Heartbeat,
     InstanceSpec,
@@ -46,6 +47,10 @@ class Workers:
         self._ledger, self._catalog, self._clock = ledger, ledger.catalog, ledger.clock
         self._node, self._alive = node, alive
         self.leases = Leases(period, ledger.clock.now())
+        self.counters: dict[str, Counters] = {}  # per instance, as last heard
+        self.may_start: Callable[[Instance], bool] = lambda _: True  # asked before a waiting instance is started
+        self.hold_back: Callable[[Instance], Instance] = lambda instance: instance  # what is written in its place
+        self._trials: dict[tuple[str, str], float] = {}  # (service, release) → share of the service's calls
         self.unresumed: set[str] = set()  # sessions of before a restart that have not come back yet
         self._silent: set[str] = set()  # sessions whose lease ran out though their process is alive
         self._lags: dict[str, float] = {}  # seconds the loop of each session was behind when last heard
@@ -97,6 +102,7 @@ class Workers:
             return False
         self.unresumed.discard(beat.session)
         self._lags[beat.session] = beat.lag
+        self.counters.update((name, one) for name, one in beat.counters.items() if name in self._catalog.instances)
         return await self._ledger.store.renew_session(beat.session)
 
     async def close(self, session: str, cause: Cause) -> None:
@@ -221,6 +227,15 @@ class Workers:
         if found is not None and found.session == session:
             await self._ledger.remove([found], cause)
 
+    async def try_out(self, service: str, release: str, share: float) -> None:
+        """Give a release this share of the service's calls; 0 ends the trial."""
+        self._trials.pop((service, release), None)
+        if share:
+            self._trials[service, release] = share
+        found = [one for one in self._catalog.of_service(service).values() if not one.outside]
+        found = [one for one in found if one.release == release and one.share != share]
+        await self._write([msgspec.structs.replace(one, share=share) for one in found])
+
     def _session(self, session: str) -> SessionRecord:
         record = self._catalog.sessions.get(session)
         if record is None:
@@ -261,6 +276,7 @@ class Workers:
             worker=record.worker,
             pid=record.pid,
             weight=spec.weight,
+            share=self._trials.get((spec.service, record.release), 0.0),
             zone=spec.zone,
             tags=spec.tags,
             metadata=spec.metadata,
@@ -290,12 +306,13 @@ class Workers:
         )
 
     async def _write(self, instances: Sequence[Instance], others: Sequence[Put] = ()) -> None:
-        puts = [*others, *(records.put_instance(instance) for instance in instances)]
+        puts = [*others, *(records.put_instance(self.hold_back(instance)) for instance in instances)]
         if puts:
             await self._ledger.tell(puts)
 
     def _forget(self, instance: Instance) -> None:
         self._readiness.forget(instance.id)
+        self.counters.pop(instance.id, None)
         outbox = self._outboxes.get(instance.session)
         if outbox is not None:
             outbox.gone(instance.id)
@@ -312,6 +329,7 @@ class Workers:
     async def settle(self) -> None:
         """Let those instances start that need not wait any longer, and say for whom the others wait."""
         waiting = [self._catalog.instances[name] for name in sorted(self._catalog.waiting)]
+        waiting = [instance for instance in waiting if self.may_start(instance)]
         starts: list[Instance] = []
         moved: list[Instance] = []
         for effect in self._readiness.settle(waiting, self._catalog):

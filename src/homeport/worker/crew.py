@@ -18,7 +18,7 @@ from homeport.contracts.api import Contract
 from homeport.contracts.fingerprint import fingerprint
 from homeport.contracts.signature import ServiceSignature, signature_of
 from homeport.model import Dependency, State
-from homeport.registry.api import InstanceSpec
+from homeport.registry.api import Counters, InstanceSpec
 from homeport.rpc.caller import Caller
 from homeport.rpc.handles import Handle
 from homeport.worker.api import HostedService, WorkerSpec
@@ -120,8 +120,9 @@ class Crew:
     def contracts(self) -> tuple[Contract, ...]:
         return tuple({member.contract.fingerprint: member.contract for member in self.members.values()}.values())
 
-    def in_flight(self) -> dict[str, int]:
-        return {name: member.hosted.admission.in_flight for name, member in list(self.members.items())}
+    def counters(self) -> dict[str, Counters]:
+        """What each instance has answered so far; called by the heartbeat's thread."""
+        return {name: _counted(member.hosted) for name, member in list(self.members.items())}
 
     # -- life ----------------------------------------------------------------------------------------------------------
 
@@ -201,6 +202,16 @@ class Crew:
     def close(self) -> None:
         for member in list(self.members.values()):
             self.forget(member)
+
+
+def _counted(hosted: HostedInstance) -> Counters:
+    admission = hosted.admission
+    return Counters(
+        calls=admission.served,
+        failures=dict(admission.failures),
+        seconds=round(hosted.seconds(), 6),
+        in_flight=admission.in_flight,
+    )
 
 
 def _brief(error: BaseException) -> str:

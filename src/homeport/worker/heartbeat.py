@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from homeport.errors import HomeportError
-from homeport.registry.api import REGISTRY_SERVICE, Heartbeat
+from homeport.registry.api import REGISTRY_SERVICE, Counters, Heartbeat
 from homeport.rpc.blocking import BlockingLink
 from homeport.rpc.frames import Bind
 
@@ -34,13 +34,13 @@ class HeartbeatThread:
         name: str,
         session: str,
         lease: float,
-        in_flight: Callable[[], dict[str, int]],
+        counters: Callable[[], dict[str, Counters]],
         lost: Callable[[], None],
         token: str = "",
     ) -> None:
         self._endpoint, self._name, self._session, self._token = endpoint, name, session, token
         self._period = lease / 3
-        self._in_flight, self._lost = in_flight, lost
+        self._counters, self._lost = counters, lost
         self._loop = asyncio.get_running_loop()
         self._stop = threading.Event()
         self._ticked = monotonic()
@@ -74,7 +74,13 @@ class HeartbeatThread:
             try:
                 if link is None:
                     link = BlockingLink(self._endpoint, name=self._name, token=self._token, timeout=self._period)
-                beat = Heartbeat(session=self._session, lag=round(self.lag, 3), in_flight=self._in_flight())
+                counters = self._counters()
+                beat = Heartbeat(
+                    session=self._session,
+                    lag=round(self.lag, 3),
+                    in_flight={instance: counted.in_flight for instance, counted in counters.items()},
+                    counters=counters,
+                )
                 reply = link.call(_BEAT, beat)
                 if not reply["known"]:
                     self._loop.call_soon_threadsafe(self._lost)

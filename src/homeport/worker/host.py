@@ -64,6 +64,10 @@ class HostedInstance:
             edge = self._callers[caller, method] = self._edges.edge(caller, self.service, method)
         return edge
 
+    def seconds(self) -> float:
+        """From arrival to answer, of all calls so far; instances of one service in this process share their sum."""
+        return sum(edge.seconds for edge in list(self._callers.values()))
+
     def has_hook(self, name: str) -> bool:
         """Whether the class defines it; an attribute of the object may be the handle of a service of that name."""
         return callable(getattr(type(self.target), name, None))

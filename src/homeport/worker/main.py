@@ -90,7 +90,7 @@ class Worker(Hosting):
                     name=f"worker {self._spec.name} heartbeat",
                     session=self._standing.session,
                     lease=self._spec.lease,
-                    in_flight=self._crew.in_flight,
+                    counters=self._crew.counters,
                     lost=self._standing.reconnect,
                     token=self._spec.token,
                 ):

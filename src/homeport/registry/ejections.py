@@ -1,0 +1,125 @@
+"""Instances that somebody took out of use for a while: alive, but called by nobody until the time is over."""
+
+from __future__ import annotations
+
+import msgspec
+
+from homeport.errors import BadArguments, UnknownService
+from homeport.model import Cause, Instance, State
+from homeport.registry import records
+from homeport.registry.api import Done
+from homeport.registry.ledger import Ledger
+from homeport.registry.records import EJECTED, OutsideRecord
+from homeport.registry.store.port import Delete, Put
+
+LONGEST = 86_400.0  # seconds; what must stay away longer is to be drained
+
+
+class Ejection(msgspec.Struct, frozen=True, kw_only=True):
+    """Kept in the store, so that it outlives the registry's process."""
+
+    until: float  # wall-clock seconds
+    cause: Cause
+    state: State  # what the instance would be in otherwise
+    state_cause: Cause | None
+
+
+_decode = msgspec.msgpack.Decoder(Ejection).decode
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Ejections:
+    """Who is ejected, until when. What an ejected instance says of itself takes effect when it is let back in."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger, self._catalog, self._clock = ledger, ledger.catalog, ledger.clock
+        self._held: dict[str, Ejection] = {
+            entry.key.removeprefix(EJECTED): _decode(entry.value) for entry in ledger.store.range(EJECTED)
+        }
+        self._left: list[str] = []  # gone; their records can be removed
+        ledger.on_gone.append(self._forget)
+
+    async def eject(self, name: str, seconds: float, cause: Cause) -> Done:
+        """Let nobody call the instance for some time; ejecting it again sets the time anew.
+
+        Raises:
+            UnknownService: there is no such instance.
+            BadArguments: it is leaving, or the time is out of range.
+        """
+        instance = self._instance(name)
+        if not 0 < seconds <= LONGEST:
+            raise BadArguments(f"seconds: {seconds:g} is not between 0 and {LONGEST:g}; drain what is to stay away")
+        if instance.state is State.DRAINING:
+            raise BadArguments(f"{name} is draining: nobody calls it any more")
+        before = self._held.get(name)
+        cause = self._ledger.stamped(msgspec.structs.replace(cause, evidence=cause.evidence or f"for {seconds:g} s"))
+        held = Ejection(
+            until=self._clock.wall() + seconds,
+            cause=cause,
+            state=before.state if before else instance.state,
+            state_cause=before.state_cause if before else instance.cause,
+        )
+        self._held[name] = held
+        try:
+            return await self._ledger.declare(
+                [Put(EJECTED + name, _encode(held)), self._put(instance, State.UNHEALTHY, cause)]
+            )
+        except BaseException:
+            self._held.pop(name, None)
+            if before is not None:
+                self._held[name] = before
+            raise
+
+    async def readmit(self, name: str, cause: Cause) -> Done:
+        """Let the instance be called again, if it is well.
+
+        Raises:
+            UnknownService: there is no such instance.
+            BadArguments: it is not ejected.
+        """
+        instance = self._instance(name)
+        held = self._held.pop(name, None)
+        if held is None:
+            raise BadArguments(f"{name} is not ejected; it is {instance.state}")
+        # One that would be unhealthy anyhow keeps its own reason.
+        why = cause if held.state is State.READY else held.state_cause or cause
+        puts = [self._put(instance, held.state, self._ledger.stamped(why))] if instance.state is State.UNHEALTHY else []
+        return await self._ledger.declare(puts, [Delete(EJECTED + name)])
+
+    async def tick(self) -> None:
+        """Let in again whose time is over."""
+        now = self._clock.wall()
+        for name in [name for name, held in self._held.items() if held.until <= now]:
+            if name in self._catalog.instances:
+                await self.readmit(name, self._ledger.cause("ejection over", "registry"))
+        if self._left:
+            left, self._left = self._left, []
+            await self._ledger.tell(deletes=[Delete(EJECTED + name) for name in left])
+
+    def held_back(self, instance: Instance) -> Instance:
+        """The instance as it is to be written: an ejected one stays unhealthy whatever it says of itself."""
+        held = self._held.get(instance.id)
+        if held is None or instance.state is State.DRAINING:
+            return instance
+        self._held[instance.id] = msgspec.structs.replace(held, state=instance.state, state_cause=instance.cause)
+        if instance.state not in (State.READY, State.UNHEALTHY):
+            return instance
+        return msgspec.structs.replace(instance, state=State.UNHEALTHY, cause=held.cause, waiting_for=())
+
+    def _put(self, instance: Instance, state: State, cause: Cause) -> Put:
+        since = instance.since if state is instance.state else self._clock.wall()
+        moved = msgspec.structs.replace(instance, state=state, cause=cause, since=since)
+        outside = self._catalog.outside(instance.id)
+        if outside is not None:
+            return records.put_outside(OutsideRecord(instance=moved, ttl=outside.ttl))
+        return records.put_instance(moved)
+
+    def _instance(self, name: str) -> Instance:
+        found = self._catalog.instances.get(name)
+        if found is None:
+            raise UnknownService(name, sorted(self._catalog.instances))
+        return found
+
+    def _forget(self, instance: Instance) -> None:
+        if self._held.pop(instance.id, None) is not None:
+            self._left.append(instance.id)
