@@ -54,12 +54,22 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """An active check of an outside instance, as declared at its registration."""
+    """An active check of an instance, as declared at its registration."""
 
-    kind: str  # http, tcp, grpc, ttl
-    target: str = ""
-    interval: float = 10.0
+    kind: str  # http, tcp, grpc, ttl, command
+    target: str = ""  # path or URL, host:port, host:port/service; "": the instance's own first endpoint
+    interval: float = 10.0  # seconds between checks; of ttl: within which the program must be heard
     timeout: float = 2.0
+    jitter: float = 0.1  # share of the interval by which the moments vary
+    failures: int = 3  # in a row, before it is unhealthy
+    successes: int = 1  # in a row, before it is ready
+    deregister_after: float | None = None  # seconds unhealthy after which it is removed; None: never
+    method: str = "GET"
+    status: str = "200-299"  # codes and ranges that pass: "200,204,300-399"
+    body: str = ""  # text that the answer must contain; * stands for anything in between
+    headers: dict[str, str] = {}
+    verify: bool = True  # TLS certificates
+    arguments: tuple[str, ...] = ()  # of command: the program and its arguments
 
 
 class Dependency(msgspec.Struct, frozen=True, kw_only=True):
