@@ -12,8 +12,11 @@ from homeport.balancing.policy import PRIORITIES, Limit
 PERIOD = 1.0  # seconds between two decisions
 SAMPLES = 10  # calls that a decision needs
 WARM_UP = 5  # periods of a method's first calls that only teach what is usual
-FASTER, SLOWER = 0.1, 0.005  # how much of a difference in a period changes what is usual: soon down, slowly up
+FASTER = 0.1  # how much of a difference is taken into what is usual each period, when calls are faster than it;
+SLOWER = 0.005  # when they are slower, and nothing is limited;
+SLOWER_AT_FLOOR = 0.02  # when they are slower though next to nothing is admitted: then it is not for want of room
 FEW_ERRORS = 0.1  # of the calls of a period
+NEAR = 1.5  # times the floor is as good as there: priorities below the highest never use the whole limit
 LOWEST_GRADIENT = 0.5  # so that one outlier counts for no more
 SMOOTHING = 0.2
 QUEUE = 4  # calls that may always wait
@@ -38,7 +41,7 @@ class _Method:
         self.usual = 0.0
         self.periods = 0
 
-    def turn(self, finished: Finished) -> tuple[int, float, float]:
+    def turn(self, finished: Finished, slower: float) -> tuple[int, float, float]:
         """Close a period: its calls, the seconds they took and usually take. All are 0 while the method warms up."""
         before, self.before = self.before, finished
         calls, took = finished.calls - before.calls, finished.seconds - before.seconds
@@ -53,7 +56,7 @@ class _Method:
             self.usual = mean if self.periods == 1 else (self.usual + mean) / 2
             return 0, 0.0, 0.0
         usually = self.usual * calls
-        self.usual += (mean - self.usual) * (FASTER if mean < self.usual else SLOWER)
+        self.usual += (mean - self.usual) * (FASTER if mean < self.usual else slower)
         return calls, took, usually
 
 
@@ -98,9 +101,10 @@ class ConcurrencyLimit:
         if calls < SAMPLES or seconds <= 0:
             return False
         self._started = now
+        slower = self._slower()
         calls, took, usually = 0, 0.0, 0.0
         for name, counts in finished.items():
-            count, spent, usual = self._method(name).turn(counts)
+            count, spent, usual = self._method(name).turn(counts, slower)
             calls, took, usually = calls + count, took + spent, usually + usual
         if not took or not self._limits.adaptive:
             return False
@@ -110,6 +114,12 @@ class ConcurrencyLimit:
         self.limit = self._next(max(LOWEST_GRADIENT, min(1.0, accepted / took)), running)
         self.room = self._rooms()
         return self.limit != before
+
+    def _slower(self) -> float:
+        """How readily slow calls are taken as usual: not at all while the limit is at work on them."""
+        if self.limit >= self._ceiling:
+            return SLOWER
+        return SLOWER_AT_FLOOR if self.limit <= NEAR * self._floor else 0.0
 
     def _method(self, name: str) -> _Method:
         return self._methods.setdefault(name, _Method())

@@ -120,7 +120,7 @@ class Hedge(msgspec.Struct, frozen=True):
                 percent = 0.0
             if not 50 <= percent < 100:
                 raise ValueError(f"hedge_after {text!r} is no percentile from p50 to p99.9; write p95, or 250ms")
-            return Hedge(quantile=percent / 100)
+            return Hedge(quantile=round(percent / 100, 6))
         try:
             seconds = parse_duration(text)
         except ValueError as error:
