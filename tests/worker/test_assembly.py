@@ -21,6 +21,10 @@ from homeport.worker.assembly import assemble, load, typed_config, types_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from nowhere_at_run_time import Harbour
+
+    from homeport.config import NodeConfig
+
 
 @dataclass
 class Limits:
@@ -63,6 +67,31 @@ class Parametrised:
 
 
 @service
+class Checked:
+    """Its annotations exist for type checkers only."""
+
+    config: NodeConfig
+    harbour: Harbour
+
+    async def look(self) -> None: ...
+
+
+@service
+class CheckedInit:
+    def __init__(self, harbour: Harbour, config: NodeConfig) -> None:
+        self.config = config
+
+    async def look(self) -> None: ...
+
+
+@service
+class Lost:
+    config: Harbour
+
+    async def look(self) -> None: ...
+
+
+@service
 class Slotted:
     __slots__ = ()
 
@@ -95,6 +124,16 @@ def test_a_class_that_takes_no_attributes_is_refused_with_the_way_out() -> None:
 def test_config_has_its_declared_type(kind: type) -> None:
     cls = type("C", (), {"__annotations__": {"config": kind}, "__module__": __name__})
     assert typed_config(cls, "c", {}) == kind()
+
+
+@pytest.mark.parametrize("cls", [Checked, CheckedInit])
+def test_config_may_be_annotated_by_what_is_imported_for_type_checkers_only(cls: type) -> None:
+    assert typed_config(cls, "checked", {"port": 7}).port == 7
+
+
+def test_a_config_annotation_that_leads_nowhere_is_named() -> None:
+    with pytest.raises(DefinitionError, match=r"Lost.config: cannot resolve 'Harbour': cannot import .* nowhere"):
+        typed_config(Lost, "lost", {})
 
 
 def test_settings_from_the_environment_are_text_and_still_fit() -> None:

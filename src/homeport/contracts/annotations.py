@@ -1,4 +1,4 @@
-"""A function's annotations before any name in them is looked up.
+"""Annotations of a function or a class before any name in them is looked up.
 
 From Python 3.14 on annotations are evaluated when asked for, and fail as a whole if one name is not there yet; asked
 for as text they never fail.
@@ -14,12 +14,12 @@ from typing import Any
 if sys.version_info >= (3, 14):
     import annotationlib
 
-    def raw_annotations(function: Any) -> dict[str, Any]:
-        """Types or text, whichever Python has."""
+    def raw_annotations(of: Any) -> dict[str, Any]:
+        """Types or text, whichever Python has; of a class only its own."""
         try:
-            return dict(annotationlib.get_annotations(function))
+            return dict(annotationlib.get_annotations(of))
         except NameError:
-            return dict(annotationlib.get_annotations(function, format=annotationlib.Format.STRING))
+            return dict(annotationlib.get_annotations(of, format=annotationlib.Format.STRING))
 
     def raw_signature(function: Any) -> inspect.Signature:
         """The signature, its annotations types or text."""
@@ -30,9 +30,9 @@ if sys.version_info >= (3, 14):
 
 else:
 
-    def raw_annotations(function: Any) -> dict[str, Any]:
-        """Types or text, whichever Python has."""
-        return dict(function.__annotations__)
+    def raw_annotations(of: Any) -> dict[str, Any]:
+        """Types or text, whichever Python has; of a class only its own."""
+        return inspect.get_annotations(of)
 
     def raw_signature(function: Any) -> inspect.Signature:
         """The signature, its annotations types or text."""

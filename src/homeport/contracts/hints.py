@@ -50,13 +50,28 @@ def _look_up(name: str, method: str, served: Served) -> Any:
     if name in vars(served.owner):
         return vars(served.owner)[name]
     module = inspect.unwrap(served.function).__module__
+    try:
+        return imported_for_types(name, module)
+    except LookupError:
+        why = f"the annotation {name!r} is not defined in module {module}; define or import it at module level"
+    except ImportError as error:
+        why = (
+            f"the annotation {name!r} is imported under TYPE_CHECKING and cannot be imported from {error.name} at run "
+            "time; import it outside TYPE_CHECKING or mend that module"
+        )
+    raise refuse(method, served.function, why)
+
+
+def imported_for_types(name: str, module: str) -> Any:
+    """What ``module`` imports under ``if TYPE_CHECKING:`` as ``name``, imported now.
+
+    Raises:
+        LookupError: it imports nothing so called there.
+        ImportError: that cannot be imported at run time; ``name`` of the error is the module it comes from.
+    """
     origin = _type_checking_imports(module).get(name)
     if origin is None:
-        raise refuse(
-            method,
-            served.function,
-            f"the annotation {name!r} is not defined in module {module}; define or import it at module level",
-        )
+        raise LookupError(name)
     source, attribute = origin
     try:
         imported = importlib.import_module(source)
@@ -70,12 +85,7 @@ def _look_up(name: str, method: str, served: Served) -> Any:
             return importlib.import_module(f"{source}.{attribute}")
         except ImportError:
             pass
-    raise refuse(
-        method,
-        served.function,
-        f"the annotation {name!r} is imported under TYPE_CHECKING and cannot be imported from {source} at run time; "
-        "import it outside TYPE_CHECKING or mend that module",
-    )
+    raise ImportError(f"cannot import {name!r} from {source}", name=source)
 
 
 @functools.lru_cache(maxsize=256)

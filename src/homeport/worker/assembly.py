@@ -6,7 +6,6 @@ import importlib
 import inspect
 import logging
 import sys
-import typing
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -14,6 +13,8 @@ from typing import Any
 import msgspec
 
 from homeport.build.plan import Location, PlannedDependency, PlannedService
+from homeport.contracts.annotations import raw_annotations
+from homeport.contracts.hints import imported_for_types
 from homeport.contracts.signature import ServiceSignature, signature_of
 from homeport.errors import ConfigError, DefinitionError, HomeportError
 
@@ -122,15 +123,33 @@ def typed_config(cls: type, service: str, values: dict[str, Any]) -> Any:
 
 
 def _config_type(cls: Any) -> Any:
+    """What the class, or else its ``__init__``, annotates ``config`` with. No other annotation need make sense here."""
     for base in cls.__mro__:
-        annotation = inspect.get_annotations(base).get("config")
-        if annotation is None:
-            continue
-        if not isinstance(annotation, str):
-            return annotation
-        names = vars(sys.modules[base.__module__])
+        if (annotation := raw_annotations(base).get("config")) is not None:
+            return _resolved(cls, annotation, base.__module__, dict(vars(base)))
+    init = inspect.unwrap(cls.__init__)
+    if not inspect.isfunction(init):
+        return None
+    return _resolved(cls, raw_annotations(init).get("config"), init.__module__, {})
+
+
+def _resolved(cls: Any, annotation: Any, module: str, names: dict[str, Any]) -> Any:
+    if not isinstance(annotation, str):
+        return annotation
+    known = {**vars(sys.modules[module]), **names}
+    while True:
         try:
-            return eval(annotation, dict(names), dict(vars(base)))  # noqa: S307 - the author's own annotation
+            return eval(annotation, known)  # noqa: S307 - the author's own annotation
+        except NameError as error:
+            cause: Exception = error
+            if error.name is None or error.name in known:
+                break
+            try:
+                known[error.name] = imported_for_types(error.name, module)
+            except (LookupError, ImportError) as missing:
+                cause = missing if isinstance(missing, ImportError) else error
+                break
         except Exception as error:
-            raise DefinitionError(f"{cls.__qualname__}.config: cannot resolve {annotation!r}: {error}") from error
-    return typing.get_type_hints(cls.__init__).get("config") if "__init__" in cls.__dict__ else None
+            cause = error
+            break
+    raise DefinitionError(f"{cls.__qualname__}.config: cannot resolve {annotation!r}: {cause}") from cause
