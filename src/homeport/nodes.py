@@ -104,14 +104,23 @@ def _private(folder: Path) -> None:
         )
 
 
-def write_private(path: Path, content: bytes) -> None:
-    """Replace a file at once, readable by its owner only."""
+def write_private(path: Path, content: bytes, *, synced: bool = False) -> None:
+    """Replace a file at once, readable by its owner only; if ``synced``, so that it would survive power loss."""
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
+            if synced:
+                file.flush()
+                os.fsync(file.fileno())
         fresh.replace(path)
+        if synced:
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
     except OSError:
         with contextlib.suppress(OSError):
             fresh.unlink()

@@ -25,12 +25,19 @@ class Phase(StrEnum):
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
-    """What is wanted of one service."""
+    """What is wanted of one service.
+
+    Without ``fresh`` and ``keep`` a new version is started at once, and the old retires as the new becomes ready.
+    """
 
     replicas: int
     release: str  # the one in which its code last changed
+    round: int = 0  # rises with every restart of the same release
+    fresh: int | None = None  # instances of this version that may run by now; None: all
+    keep: int | None = None  # instances of other versions that stay; None: those that are still needed
+    replaced: Cause | None = None  # told to instances of other versions
     isolated: bool = False
-    singleton: bool = False  # the old one ends before the new one starts
+    singleton: bool = False  # the old one ends before the new one may do anything
     cause: Cause = Cause(what="started", actor=SUPERVISOR)
 
 
@@ -48,6 +55,7 @@ class Worker:
     retry_at: float = 0.0
     kill_at: float = 0.0
     cause: Cause | None = None  # of its last end, or of its drain
+    round: int = field(default=0, kw_only=True)
     adopted: bool = field(default=False, kw_only=True)
 
 
@@ -57,6 +65,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     worker: str
     services: tuple[tuple[str, int], ...]
     release: str
+    round: int = 0
 
 
 class Drain(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,12 +76,13 @@ class Drain(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DrainInstances(msgspec.Struct, frozen=True, kw_only=True):
-    """Ask a worker that hosts more to drain ``count`` instances of one service."""
+    """Ask a worker that hosts more to drain ``count`` instances of one service, those named first."""
 
     worker: str
     service: str
     count: int
     cause: Cause
+    named: tuple[str, ...] = ()
 
 
 class Kill(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,8 +99,9 @@ class Fleet:
     """The workers of one node, and what ought to become of them.
 
     Every method that may change what should run returns the effects to carry out, in order. A worker is *current* when
-    it runs the wanted release of all it hosts. Replacement is start-first: workers of another release are drained only
-    as current ones become ready, save those of singletons.
+    it runs the wanted version (release and round) of all it hosts. A worker that crashes is started again in its own
+    version as long as it is to stay. Replacement is start-first: unless the wish says how many others stay, they are
+    drained only as current ones become ready, save those of singletons.
     """
 
     def __init__(self, layout: str, limits: BackoffLimits, drain_within: float) -> None:
@@ -111,6 +122,17 @@ class Fleet:
         self.wishes[service] = msgspec.structs.replace(self.wishes[service], replicas=replicas, cause=cause)
         return self._reconcile(now)
 
+    def retire(self, worker: str, cause: Cause, now: float, *, service: str = "", instance: str = "") -> list[Effect]:
+        """Drain a worker, or one instance of a worker that hosts more; what is then missing is started."""
+        known = self.workers.get(worker)
+        if known is None or known.phase is Phase.DRAINING:
+            return []
+        if not instance or sum(known.services.values()) <= 1:
+            return [*self._drain(known, cause, now), *self._reconcile(now)]
+        known.services[service] -= 1
+        gone = DrainInstances(worker=worker, service=service, count=1, cause=cause, named=(instance,))
+        return [gone, *self._reconcile(now)]
+
     def abandon(self, cause: Cause, now: float) -> list[Effect]:
         """Want nothing any more."""
         self.wishes = {}
@@ -119,12 +141,19 @@ class Fleet:
 
     # -- what happens --------------------------------------------------------------------------------------------------
 
-    def adopt(self, worker: str, services: Mapping[str, int], release: str, started: float, *, ready: bool) -> None:
+    def adopt(
+        self, worker: str, services: Mapping[str, int], release: str, started: float, *, ready: bool, round: int = 0
+    ) -> None:
         """Take over a running worker; the next ``wish`` decides whether it belongs."""
         phase = Phase.RUNNING if ready else Phase.STARTING
+        backoff = Backoff(self._limits)
         self.workers[worker] = Worker(
-            worker, dict(services), release, started, Backoff(self._limits), phase, adopted=True
+            worker, dict(services), release, started, backoff, phase, round=round, adopted=True
         )
+
+    def adopt_leaving(self, worker: str, cause: Cause, now: float) -> list[Effect]:
+        """An adopted worker had been told to leave; it is told again."""
+        return self._drain(self.workers[worker], cause, now)
 
     def ready(self, worker: str, now: float) -> list[Effect]:
         """All instances of the worker are ready."""
@@ -171,9 +200,6 @@ class Fleet:
 
     def _reconcile(self, now: float) -> list[Effect]:
         effects: list[Effect] = []
-        for worker in list(self.workers.values()):
-            if worker.phase is Phase.BACKING_OFF and not self._current(worker):
-                del self.workers[worker.name]
         for service in self.wishes:
             effects += self._shed(service, now)
         effects += self._retire_old(now)
@@ -183,7 +209,7 @@ class Fleet:
         return effects
 
     def _start_group(self, now: float) -> list[Effect]:
-        members = {name: wish.replicas for name, wish in self._group().items() if wish.replicas}
+        members = {name: _allowed(wish) for name, wish in self._group().items() if _allowed(wish)}
         if not members or any(len(worker.services) > 1 and self._counts(worker) for worker in self.workers.values()):
             return []
         missing = {name: count - self._have(name) for name, count in members.items()}
@@ -194,13 +220,13 @@ class Fleet:
     def _start_missing(self, service: str, now: float) -> list[Effect]:
         if self._must_wait(service):
             return []
-        missing = self.wishes[service].replicas - self._have(service)
+        missing = _allowed(self.wishes[service]) - self._have(service)
         return [self._begin(service, {service: 1}, now) for _ in range(missing)]
 
     def _shed(self, service: str, now: float) -> list[Effect]:
         """Drain what is too much of a service, the newest first."""
         wish = self.wishes[service]
-        excess = self._have(service) - wish.replicas
+        excess = self._have(service) - _allowed(wish)
         effects: list[Effect] = []
         hosts = [worker for worker in self.workers.values() if self._counts(worker) and worker.services.get(service)]
         for worker in sorted(hosts, key=_first_to_go):
@@ -217,35 +243,54 @@ class Fleet:
         return effects
 
     def _retire_old(self, now: float) -> list[Effect]:
-        """Drain workers of another release, as far as what is ready without them suffices."""
-        old = [worker for worker in self.workers.values() if self._alive(worker) and not self._current(worker)]
-        ready: dict[str, int] = {}
-        for worker in self.workers.values():
-            if worker.phase is Phase.RUNNING:
-                for service, count in worker.services.items():
-                    ready[service] = ready.get(service, 0) + count
+        """Drain workers of other versions, as far as the wishes let them go."""
+        old = [one for one in self.workers.values() if one.phase is not Phase.DRAINING and not self._current(one)]
+        ready = self._count(one for one in self.workers.values() if one.phase is Phase.RUNNING)
+        others = self._count(old)
         effects: list[Effect] = []
         for worker in sorted(old, key=_first_to_go):
-            gives = worker.services if worker.phase is Phase.RUNNING else {}
-            if all(self._can_spare(service, ready[service] - count) for service, count in gives.items()):
-                for service, count in gives.items():
-                    ready[service] -= count
+            serves = worker.phase is Phase.RUNNING
+            if all(
+                self._may_lose(service, count, others[service], ready.get(service, 0), serves)
+                for service, count in worker.services.items()
+            ):
+                for service, count in worker.services.items():
+                    others[service] -= count
+                    ready[service] = ready.get(service, 0) - count * serves
                 effects += self._drain(worker, self._why_old(worker), now)
         return effects
 
-    def _can_spare(self, service: str, left: int) -> bool:
+    def _may_lose(self, service: str, count: int, others: int, ready: int, serves: bool) -> bool:
+        """Whether ``count`` instances of another version can go; ``others`` and ``ready`` say how many there are."""
         wish = self.wishes.get(service)
-        return wish is None or wish.singleton or left >= wish.replicas
+        if wish is None:
+            return True
+        if wish.keep is not None:
+            return others - count >= min(wish.keep, wish.replicas)
+        return not serves or wish.singleton or ready - count >= wish.replicas
+
+    @staticmethod
+    def _count(workers: Iterable[Worker]) -> dict[str, int]:
+        total: dict[str, int] = {}
+        for worker in workers:
+            for service, count in worker.services.items():
+                total[service] = total.get(service, 0) + count
+        return total
 
     def _why_old(self, worker: Worker) -> Cause:
-        if not any(service in self.wishes for service in worker.services):
+        wished = [self.wishes[service] for service in worker.services if service in self.wishes]
+        if not wished:
             return Cause(what="no longer part of the application", actor=SUPERVISOR)
-        releases = sorted({self.wishes[service].release for service in worker.services if service in self.wishes})
-        return Cause(what="replaced", actor=SUPERVISOR, evidence=f"release {worker.release} → {', '.join(releases)}")
+        told = next((wish.replaced for wish in wished if wish.replaced is not None), None)
+        if told is not None:
+            return told
+        releases = ", ".join(sorted({wish.release for wish in wished}))
+        return Cause(what="replaced", actor=SUPERVISOR, evidence=f"release {worker.release} → {releases}")
 
     def _must_wait(self, service: str) -> bool:
-        """Whether a singleton is still running somewhere, in whatever release or state."""
-        return self.wishes[service].singleton and any(
+        """Whether a singleton is still running somewhere, in whatever version or state."""
+        wish = self.wishes[service]
+        return (wish.singleton and wish.keep is None) and any(
             worker.services.get(service) for worker in self.workers.values() if not self._counts(worker)
         )
 
@@ -255,26 +300,26 @@ class Fleet:
     def _counts(self, worker: Worker) -> bool:
         return worker.phase is not Phase.DRAINING and self._current(worker)
 
-    def _alive(self, worker: Worker) -> bool:
-        return worker.phase in (Phase.STARTING, Phase.RUNNING)
-
     def _current(self, worker: Worker) -> bool:
         return all(
-            service in self.wishes and self.wishes[service].release == worker.release for service in worker.services
+            (wish := self.wishes.get(service)) is not None
+            and (wish.release, wish.round) == (worker.release, worker.round)
+            for service in worker.services
         )
 
     # -- changing ------------------------------------------------------------------------------------------------------
 
     def _begin(self, base: str, services: dict[str, int], now: float) -> Effect:
-        release = self.wishes[next(iter(services))].release
-        worker = Worker(_free_name(base, self.workers), services, release, now, Backoff(self._limits))
+        wish = self.wishes[next(iter(services))]
+        name, backoff = _free_name(base, self.workers), Backoff(self._limits)
+        worker = Worker(name, services, wish.release, now, backoff, round=wish.round)
         self.workers[worker.name] = worker
         return self._launch(worker, now)
 
     def _launch(self, worker: Worker, now: float) -> Effect:
         worker.phase, worker.started = Phase.STARTING, now
         hosted = tuple((service, count) for service, count in worker.services.items() if count)
-        return Start(worker=worker.name, services=hosted, release=worker.release)
+        return Start(worker=worker.name, services=hosted, release=worker.release, round=worker.round)
 
     def _drain(self, worker: Worker, cause: Cause, now: float) -> list[Effect]:
         if worker.phase is Phase.BACKING_OFF:
@@ -287,6 +332,11 @@ class Fleet:
         # A singleton ends before it is replaced, which would take the whole group with it.
         alone = {name for name, wish in self.wishes.items() if wish.isolated or wish.singleton}
         return {name: wish for name, wish in self.wishes.items() if self._single and name not in alone}
+
+
+def _allowed(wish: Wish) -> int:
+    """How many instances of the wished version may run by now."""
+    return wish.replicas if wish.fresh is None else min(wish.fresh, wish.replicas)
 
 
 def _first_to_go(worker: Worker) -> tuple[int, int, float]:
