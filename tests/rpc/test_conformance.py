@@ -190,7 +190,7 @@ async def test_beyond_the_limit_calls_are_refused_at_once(mode: str, tmp_path: P
     async with world(mode, tmp_path, Bank, concurrency=2) as w:
         running = [asyncio.create_task(w.get(Bank).sleep(5)) for _ in range(2)]
         await settled(lambda: w.hosted("bank").admission.in_flight == 2)
-        with pytest.raises(Overloaded, match="2 calls running, its limit"):
+        with pytest.raises(Overloaded, match="2 calls running of 2, its limit"):
             await w.get(Bank).sleep(0)
         for task in running:
             task.cancel()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from homeport.balancing.policy import Policy
 from homeport.contracts.api import Contract
 from homeport.model import Completeness, Instance, State
 from homeport.registry.api import ServiceAnswer, WatchItem
@@ -18,6 +19,7 @@ class ServiceView:
         self.revision = 0
         self.completeness = Completeness.PARTIAL
         self.instances: dict[str, Instance] = {}
+        self.policy: Policy | None = None  # what the settings say of calls to it; None: nothing, or not yet known
 
     def ready(self) -> list[Instance]:
         return [instance for instance in self.instances.values() if instance.state is State.READY]
@@ -59,9 +61,11 @@ class View:
         fresh = {instance.id: instance for instance in answer.instances}
         if answer.completeness is not Completeness.COMPLETE:
             fresh = {**view.instances, **fresh}
-        changed = fresh != view.instances
+        changed = fresh != view.instances or answer.policy not in (None, view.policy)
         view.instances = fresh
         view.known = view.known or answer.known
+        if answer.policy is not None:
+            view.policy = answer.policy
         view.completeness = answer.completeness
         view.revision = answer.revision
         return changed

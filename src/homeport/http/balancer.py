@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from homeport.errors import Unavailable
 from homeport.rpc.caller import Caller
+from homeport.rpc.outside import OutsideRequests
 from homeport.rpc.peers import Peer
-from homeport.rpc.routes import Route
+from homeport.rpc.routes import Route, clock
 
 _PATIENCE = 10.0  # seconds a request waits for an app that is on its way
 
@@ -17,8 +17,10 @@ _PATIENCE = 10.0  # seconds a request waits for an app that is on its way
 class PeerLoan:
     """A peer that serves one request; it counts as in flight until the answer has been passed on."""
 
-    def __init__(self, route: Route, peer: Peer, now: float) -> None:
-        self._route, self._peer, self._started = route, peer, now
+    def __init__(self, requests: OutsideRequests, route: Route, peer: Peer) -> None:
+        self._requests, self._route, self._peer = requests, route, peer
+        self._started = clock()
+        self._begun = peer.latency.begin(self._started)
         self._told = False
 
     @property
@@ -26,12 +28,24 @@ class PeerLoan:
         return self._peer.http_endpoint
 
     def answered(self, failed: bool) -> None:
-        if self._told:
-            return
-        self._told = True
-        now = asyncio.get_running_loop().time()
-        learn = self._route.failed if failed else self._route.succeeded
-        learn(self._peer, now - self._started, now)
+        if not self._told:
+            self._told = True
+            elapsed = clock() - self._started
+            self._requests.answered(self._route, self._peer, self._begun, elapsed, failed=failed)
+
+    def lost(self, error: Unavailable) -> None:
+        """No answer came."""
+        if not self._told:
+            self._told = True
+            now = clock()
+            self._route.failed(self._peer, self._begun, now - self._started, now, None, error)
+
+    def given_back(self) -> None:
+        """The request is over; without an answer, its client has gone."""
+        if not self._told:
+            self._told = True
+            now = clock()
+            self._route.gave_up(self._peer, self._begun, now - self._started, now, None)
 
 
 class CallerBalancer:
@@ -42,16 +56,16 @@ class CallerBalancer:
 
     @asynccontextmanager
     async def lend(self, service: str, tried: set[str]) -> AsyncIterator[PeerLoan]:
-        loop = asyncio.get_running_loop()
-        route = self._caller.route(service)
+        route, requests = self._caller.route(service), self._caller.outside
         avoid = [peer for peer in route.peers if peer.http_endpoint in tried]
-        peer = await self._caller.choose_http(route, loop.time() + _PATIENCE, avoid)
-        loan = PeerLoan(route, peer, loop.time())
+        peer = await requests.choose(route, self._caller.loop.time() + _PATIENCE, avoid)
+        loan = PeerLoan(requests, route, peer)
         peer.in_flight += 1
         try:
             yield loan
-        except Unavailable:
-            loan.answered(failed=True)
+        except Unavailable as error:
+            loan.lost(error)
             raise
         finally:
+            loan.given_back()
             peer.in_flight -= 1

@@ -94,7 +94,7 @@ async def serve(spec: FrontSpec) -> None:
             directory=directory,
             standing=standing,
             balancer=CallerBalancer(client.caller),
-            calls=client.caller.http,
+            calls=client.caller.outside.calls,
             clock=clock,
             version=__version__,
         )

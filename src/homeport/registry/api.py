@@ -11,6 +11,7 @@ from typing import Protocol
 
 import msgspec
 
+from homeport.balancing.policy import Policy
 from homeport.contracts.api import Contract
 from homeport.model import (
     Cause,
@@ -103,6 +104,7 @@ class ServiceAnswer(msgspec.Struct, frozen=True, kw_only=True):
     completeness: Completeness = Completeness.COMPLETE
     known: bool = True  # False: nobody has declared or registered this name
     contracts: tuple[Contract, ...] = ()
+    policy: Policy | None = None  # what the settings say of calls to it, if anything
 
 
 class Registered(msgspec.Struct, frozen=True, kw_only=True):

@@ -242,6 +242,7 @@ class Catalog:
             completeness=self.completeness,
             known=self.known(service),
             contracts=self.contracts_for(instances),
+            policy=declared.policy if (declared := self.declared.get(service)) else None,
         )
 
     def contracts_for(self, instances: Iterable[Instance]) -> tuple[Contract, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from homeport.balancing.policy import Policy
 from homeport.contracts.api import Contract
 from homeport.model import Cause, Dependency, Instance
 from homeport.registry.store.port import Put
@@ -47,6 +48,7 @@ class DeclaredService(msgspec.Struct, frozen=True, kw_only=True):
     singleton: bool = False
     public: bool = False
     location: str = ""  # "boutique/cart.py:12"
+    policy: Policy | None = None  # as the settings say
 
 
 _encoder = msgspec.msgpack.Encoder()

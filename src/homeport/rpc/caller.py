@@ -4,74 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from homeport.discovery.view import View
-from homeport.errors import (
-    DeadlineExceeded,
-    NoEndpoint,
-    NotSent,
-    RemoteError,
-    Unavailable,
-    UnknownService,
-)
-from homeport.rpc.client import Decode
+from homeport.errors import Unavailable, UnknownService
 from homeport.rpc.context import CURRENT, DEFAULT_TIMEOUT, CallContext
-from homeport.rpc.frames import Bind
-from homeport.rpc.local import LocalInstance, LocalItems, call_local, call_through_codec, local_context
+from homeport.rpc.local import LocalInstance, LocalItems, LocalWay, local_context
+from homeport.rpc.outside import OutsideRequests
 from homeport.rpc.peers import Links, Peer
-from homeport.rpc.routes import Route
+from homeport.rpc.remote import RemoteCalls
+from homeport.rpc.routes import Route, clock
+from homeport.rpc.silence import SilenceWatch
+from homeport.rpc.spec import CallSpec
 from homeport.rpc.sweep import sweep_of
-
-if TYPE_CHECKING:
-    from homeport.rpc.http_call import HttpCalls
-
-ATTEMPTS = 3  # instances a call is offered to while it is certain that none has started it
-STREAM_IDLE = 30.0  # seconds the next item of a stream may take
-
-
-class CallSpec:
-    """How one method is called: what a handle knows of it, resolved once."""
-
-    __slots__ = ("bind", "decode", "encode", "idle", "json", "local_name", "name", "route_key", "service", "timeout")
-
-    def __init__(
-        self,
-        service: str,
-        name: str,
-        *,
-        caller: str,
-        encode: Callable[[tuple[Any, ...], dict[str, Any]], bytes],
-        decode: Decode,
-        timeout: float = DEFAULT_TIMEOUT,
-        idle: float | None = STREAM_IDLE,
-        route_key: Callable[[tuple[Any, ...], dict[str, Any]], bytes | None] | None = None,
-        contract: str = "",
-        json: bool = False,
-    ) -> None:
-        self.service = service
-        self.local_name = name
-        self.name = f"{service}.{name}"
-        self.encode, self.decode = encode, decode
-        self.timeout, self.idle = timeout, idle
-        self.route_key = route_key
-        self.json = json
-        self.bind = Bind(service=service, method=name, caller=caller, contract=contract, json=json)
-
-    def bind_to(self, instance: str) -> Bind:
-        bind = self.bind
-        return Bind(
-            service=bind.service,
-            method=bind.method,
-            instance=instance,
-            caller=bind.caller,
-            contract=bind.contract,
-            json=bind.json,
-        )
-
 
 Need = Callable[[str], Awaitable[None]]
 Names = Callable[[], Awaitable[Iterable[str]]]
+
+STREAM_ATTEMPTS = 3  # instances a stream is offered to while it is certain that none has started it
 
 
 class Caller:
@@ -94,29 +44,40 @@ class Caller:
         self.links = links
         self.loop = loop or asyncio.get_running_loop()
         self.sweep = sweep_of(self.loop)
+        self.routes: dict[str, Route] = {}
+        self.outside = OutsideRequests(self)
+        self._remote = RemoteCalls(self)
+        self._silence = SilenceWatch(self.loop, self.routes)
         self._need, self._names = need, names
-        self._routes: dict[str, Route] = {}
         self._followed: set[str] = set()
-        self._http: HttpCalls | None = None
+        self._ways: dict[tuple[str, CallSpec], LocalWay] = {}
 
     def follow(self, services: Iterable[str]) -> None:
         """The view follows these already; ``need`` is not asked for them."""
         self._followed.update(services)
 
     def route(self, service: str) -> Route:
-        route = self._routes.get(service)
+        route = self.routes.get(service)
         if route is None:
-            route = self._routes[service] = Route(service, self.view.service(service), self.links)
+            route = self.routes[service] = Route(service, self.view.service(service), self.links)
             route.refresh()
         return route
 
     def refresh(self, services: Iterable[str]) -> None:
         """The view of these services has changed."""
         for service in services:
-            route = self._routes.get(service)
+            route = self.routes.get(service)
             if route is not None:
                 route.refresh()
-        self.links.retire(peer.endpoint for route in self._routes.values() for peer in route.peers)
+        self.links.retire(peer.endpoint for route in self.routes.values() for peer in route.peers)
+
+    @property
+    def watching(self) -> bool:
+        """Whether somebody looks out for instances that have gone silent."""
+        return self._silence.running
+
+    def watch_silence(self) -> None:
+        self._silence.start()
 
     # -- calls ---------------------------------------------------------------------------------------------------------
 
@@ -133,84 +94,39 @@ class Caller:
         Raises (when awaited): a ServiceError of the method's own, RemoteError, BadArguments, Unavailable and kin.
         """
         parent = CURRENT.get()
-        deadline = self.deadline(spec.timeout, parent)
         if route.local is not None and spec.route_key is None:
-            local = route.local_now()
+            local = route.local_now(parent.priority if parent is not None else spec.priority)
             if local is not None:
-                return self._local(local, spec, args, kwargs, deadline, parent)
-        return self._remote(route, spec, args, kwargs, deadline, parent)
+                return self.local(local, spec, args, kwargs, parent)
+        deadline = self.deadline(spec.timeout, parent)
+        send = self._remote.call if spec.hedging is None else self._remote.hedged
+        return send(route, spec, args, kwargs, deadline, parent)
 
-    def _local(
+    def local(
         self,
         local: LocalInstance,
         spec: CallSpec,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-        deadline: float | None,
         parent: CallContext | None,
     ) -> Awaitable[Any]:
-        method = local.method(spec.local_name)
-        caller = spec.bind.caller
-        edge = local.edge(caller, spec.local_name)
-        context = local_context(local, spec.local_name, caller, deadline, parent)
+        """Call an instance in this process, which has admitted the call."""
+        way = self.way(local, spec)
         if local.through_codec or spec.json:
-            body = spec.encode(args, kwargs)
-            return call_through_codec(local, method, body, spec.decode, edge, context, self.sweep, spec.json)
-        return call_local(local, method.function, args, kwargs, edge, context, self.sweep)
+            return way.run_through_codec(spec.encode(args, kwargs), spec.decode, parent, spec.json)
+        return way.run(args, kwargs, parent)
 
-    async def _remote(
-        self,
-        route: Route,
-        spec: CallSpec,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        deadline: float | None,
-        parent: CallContext | None,
-    ) -> Any:
-        body = spec.encode(args, kwargs)
-        tried: list[Peer] = []
-        while True:
-            peer = await self._choose(route, spec, args, kwargs, deadline, tried)
-            local = route.locals.get(peer.instance.id) if route.locals else None
-            if local is not None:
-                if local.admission.admits():
-                    return await self._local(local, spec, args, kwargs, deadline, parent)
-                if not peer.endpoint:
-                    raise local.admission.refusal()
-            loop = self.loop
-            started = loop.time()
-            peer.in_flight += 1
-            try:
-                link = peer.link
-                if link is None or not link.usable:
-                    link = await peer.connected(self._within(deadline))
-                number = peer.numbers.get(spec) or peer.number(link, spec, spec.bind_to(peer.instance.id))
-                if link.congested:
-                    await self._writable(link, deadline)
-                reply = link.call(number, spec.name, body, spec.decode, deadline, parent)
-                try:
-                    value = await reply.future
-                except asyncio.CancelledError:
-                    link.abandon(reply)
-                    raise
-            except Unavailable as error:
-                now = loop.time()
-                route.failed(peer, now - started, now)
-                if not error.never_started or len(tried) + 1 >= ATTEMPTS:
-                    raise
-                tried.append(peer)
-                continue
-            except RemoteError:
-                now = loop.time()
-                route.failed(peer, now - started, now)
-                raise
-            finally:
-                peer.in_flight -= 1
-            now = loop.time()
-            route.succeeded(peer, now - started, now)
-            return value
+    def way(self, local: LocalInstance, spec: CallSpec) -> LocalWay:
+        """How calls of one method reach one instance in this process."""
+        way = self._ways.get((local.id, spec))
+        if way is None:
+            if len(self._ways) > 1000:
+                self._ways.clear()  # calls with a timeout of their own each have a spec of their own
+            way = LocalWay(local, spec.method, spec.bind.caller, spec.timeout, self.sweep, self.loop)
+            self._ways[local.id, spec] = way
+        return way
 
-    async def _choose(
+    async def choose(
         self,
         route: Route,
         spec: CallSpec,
@@ -219,23 +135,26 @@ class Caller:
         deadline: float | None,
         tried: list[Peer],
     ) -> Peer:
-        """An instance for this call; waits for one while there is hope."""
+        """An instance for this call, rather none of ``tried``; waits for one while there is hope.
+
+        Raises:
+            NoEndpoint: none came.
+            UnknownService: nobody has ever declared or registered the name.
+        """
         while True:
-            if route.peers:
-                if spec.route_key is not None and not tried:
-                    key = spec.route_key(args, kwargs)
-                    peer = route.owner(key) if key is not None else None
-                else:
-                    peer = None
-                peer = peer or route.choose(self.loop.time(), tried)
-                if peer is not None:
-                    return peer
+            key = spec.route_key(args, kwargs) if spec.route_key is not None and not tried else None
+            peer = (route.owner(key) if key is not None else None) or route.choose(clock(), tried)
+            if peer is not None:
+                return peer
             await self.appear(route)
             if not route.peers:
                 if route.local is not None:
                     raise route.local.admission.refusal()
                 now = self.loop.time()
                 await route.wait(now + DEFAULT_TIMEOUT if deadline is None else deadline, now)
+            elif not route.ejector.available:
+                now = self.loop.time()
+                await route.wait(now if deadline is None else min(deadline, now), now)
 
     async def appear(self, route: Route) -> None:
         """Make sure that the registry has been asked about a service.
@@ -257,25 +176,6 @@ class Caller:
         except Unavailable:
             return ()  # an error without a suggestion is better than another error
 
-    def _within(self, deadline: float | None) -> float:
-        """Seconds to spend on connecting."""
-        left = 3.0 if deadline is None else min(3.0, deadline - self.loop.time())
-        if left <= 0:
-            raise DeadlineExceeded("no time was left to connect")
-        return left
-
-    async def _writable(self, link: Any, deadline: float | None) -> None:
-        """Until a full send buffer has drained.
-
-        Raises:
-            NotSent: it did not before the deadline.
-        """
-        try:
-            async with asyncio.timeout_at(deadline):
-                await link.writable.wait()
-        except TimeoutError:
-            raise NotSent(f"the send buffer to {link.endpoint} stayed full until the deadline") from None
-
     # -- streams -------------------------------------------------------------------------------------------------------
 
     async def stream(
@@ -283,8 +183,7 @@ class Caller:
     ) -> AsyncIterator[Any]:
         """Call a method that streams. A parent's deadline bounds the whole; ``spec.idle`` each item."""
         parent = CURRENT.get()
-        deadline = parent.deadline if parent is not None else None
-        items = await self._open_stream(route, spec, args, kwargs, deadline, parent)
+        items = await self._open_stream(route, spec, args, kwargs, parent)
         try:
             async for item in items:
                 yield item
@@ -297,9 +196,9 @@ class Caller:
         spec: CallSpec,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-        deadline: float | None,
         parent: CallContext | None,
     ) -> Any:
+        deadline = parent.deadline if parent is not None else None
         local = route.local_now() if spec.route_key is None else None
         if local is not None:
             return self._local_stream(local, spec, args, kwargs, deadline, parent)
@@ -307,23 +206,27 @@ class Caller:
         tried: list[Peer] = []
         while True:
             patience = self.deadline(spec.timeout, parent)
-            peer = await self._choose(route, spec, args, kwargs, patience, tried)
+            peer = await self.choose(route, spec, args, kwargs, patience, tried)
             local = route.locals.get(peer.instance.id) if route.locals else None
             if local is not None:
                 if local.admission.admits():
                     return self._local_stream(local, spec, args, kwargs, deadline, parent)
                 if not peer.endpoint:
                     raise local.admission.refusal()
+            now = clock()
+            begun = peer.latency.begin(now)
+            tried.append(peer)
             try:
-                link = await peer.connected(self._within(deadline))
+                link = await peer.connected(self._remote.within(deadline))
                 number = peer.numbers.get(spec) or peer.number(link, spec, spec.bind_to(peer.instance.id))
-                return link.stream(number, spec.name, body, spec.decode, deadline, parent, spec.idle)
+                items = link.stream(number, spec.name, body, spec.decode, deadline, parent, spec.idle)
             except Unavailable as error:
-                now = self.loop.time()
-                route.failed(peer, 0.0, now)
-                if not error.never_started or len(tried) + 1 >= ATTEMPTS:
+                route.failed(peer, begun, clock() - now, clock(), None, error)
+                if not error.never_started or len(tried) >= STREAM_ATTEMPTS:
                     raise
-                tried.append(peer)
+                continue
+            route.gave_up(peer, begun, 0.0, clock(), None)  # how long a stream takes says nothing of the instance
+            return items
 
     def _local_stream(
         self,
@@ -334,7 +237,7 @@ class Caller:
         deadline: float | None,
         parent: CallContext | None,
     ) -> LocalItems:
-        method = local.method(spec.local_name)
+        method = local.method(spec.method)
         caller = spec.bind.caller
         convert: Callable[[Any], Any] | None = None
         if local.through_codec or spec.json:
@@ -343,63 +246,12 @@ class Caller:
             def convert(item: Any) -> Any:
                 return spec.decode(method.signature.encode_result(item, spec.json))  # type: ignore[arg-type]
 
-        context = local_context(local, spec.local_name, caller, deadline, parent)
+        context = local_context(local, spec.method, caller, deadline, parent)
         items = method.function(*args, **kwargs)
-        edge = local.edge(caller, spec.local_name)
+        edge = local.edge(caller, spec.method)
         return LocalItems(local, items, edge, context, self.sweep, spec.idle, convert)
 
-    # -- HTTP ----------------------------------------------------------------------------------------------------------
-
-    async def request(self, route: Route, method: str, path: str, timeout: float, kwargs: dict[str, Any]) -> Any:
-        """Send an HTTP request to an instance that has an HTTP endpoint; the answer is an ``httpx.Response``.
-
-        Raises:
-            NoEndpoint: none has one.
-        """
-        deadline = self.deadline(timeout, CURRENT.get())
-        tried: list[Peer] = []
-        while True:
-            peer = await self.choose_http(route, deadline, tried)
-            started = self.loop.time()
-            peer.in_flight += 1
-            try:
-                response = await self.http.request(peer.http_endpoint, method, path, deadline=deadline, **kwargs)
-            except Unavailable as error:
-                now = self.loop.time()
-                route.failed(peer, now - started, now)
-                if not error.never_started or len(tried) + 1 >= ATTEMPTS:
-                    raise
-                tried.append(peer)
-                continue
-            finally:
-                peer.in_flight -= 1
-            now = self.loop.time()
-            if response.status_code >= 500:
-                route.failed(peer, now - started, now)
-            else:
-                route.succeeded(peer, now - started, now)
-            return response
-
-    async def choose_http(self, route: Route, deadline: float | None, tried: list[Peer]) -> Peer:
-        """A ready instance that answers HTTP."""
-        await self.appear(route)
-        if not route.peers:
-            now = self.loop.time()
-            await route.wait(now + DEFAULT_TIMEOUT if deadline is None else deadline, now)
-        peer = route.choose(self.loop.time(), [one for one in route.peers if not one.http_endpoint] + tried)
-        if peer is None or not peer.http_endpoint:
-            raise NoEndpoint(route.service, len(route.view.instances))
-        return peer
-
-    @property
-    def http(self) -> HttpCalls:
-        if self._http is None:
-            from homeport.rpc.http_call import HttpCalls
-
-            self._http = HttpCalls()
-        return self._http
-
     async def close(self) -> None:
+        self._silence.close()
         await self.links.close()
-        if self._http is not None:
-            await self._http.close()
+        await self.outside.close()

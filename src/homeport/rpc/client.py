@@ -59,21 +59,22 @@ _pack_call = CALL_HEADER.pack
 _decode_goaway = msgspec.msgpack.Decoder(GoAway).decode
 
 
-class Reply:
+class Reply(msgspec.Struct, eq=False):
     """A call that waits for its one answer."""
 
-    __slots__ = ("call_id", "decode", "future", "link", "method")
-
-    def __init__(self, link: ClientLink, call_id: int, method: str, decode: Decode) -> None:
-        self.link, self.call_id, self.method, self.decode = link, call_id, method, decode
-        self.future: asyncio.Future[Any] = link.loop.create_future()
+    link: ClientLink
+    call_id: int
+    method: str
+    decode: Decode
+    future: asyncio.Future[Any]
 
     def on_value(self, body: memoryview) -> None:
-        if not self.future.done():
+        future = self.future
+        if not future.done():
             try:
-                self.future.set_result(self.decode(body))
+                future.set_result(self.decode(body))
             except Exception as error:
-                self.future.set_exception(error)
+                future.set_exception(error)
 
     def on_error(self, error: HomeportError) -> None:
         if not self.future.done():
@@ -184,6 +185,7 @@ class ClientLink(Link):
         self.endpoint = endpoint
         self.leaving = False  # the far side has said goaway
         self._sweep = sweep_of(loop)
+        self._deadlines = self._sweep.entries
         self._pending: dict[int, Reply | Items] = {}
         self._next_id = 0
         self._numbers: dict[Bind, int] = {}
@@ -226,7 +228,7 @@ class ClientLink(Link):
             BadArguments: the arguments are over the limit of a frame.
         """
         call_id = self._new_id()
-        reply = Reply(self, call_id, method, decode)
+        reply = Reply(self, call_id, method, decode, self.loop.create_future())
         self._send_call(call_id, number, body, deadline, context)
         self._pending[call_id] = reply
         if deadline is not None:
@@ -255,8 +257,10 @@ class ClientLink(Link):
     def _send_call(
         self, call_id: int, number: int, body: bytes, deadline: float | None, context: CallContext | None
     ) -> None:
-        if self.closed or self.leaving:
-            raise NotSent(f"the connection to {self.endpoint} is {'closed' if self.closed else 'draining'}")
+        if self.closed:
+            raise NotSent(f"the connection to {self.endpoint} is closed")
+        if self.leaving:
+            raise Draining(f"{self.peer.name or self.endpoint} is leaving; the call was not sent")
         if deadline is None:
             remaining = NO_DEADLINE
         else:
@@ -265,7 +269,7 @@ class ClientLink(Link):
                 raise DeadlineExceeded("no time was left to send the call")
         flags = HAS_CONTEXT
         if context is not None:
-            trace = context.trace or new_trace()
+            trace = context.trace or context.traced()
             flags |= context.priority << PRIORITY_SHIFT
             if context.retry:
                 flags |= IS_RETRY
@@ -319,7 +323,7 @@ class ClientLink(Link):
         if kind == REPLY:
             entry = self._pending.pop(call_id, None)
             if entry is not None:  # else its caller has given up
-                self._sweep.entries.pop(entry, None)
+                self._deadlines.pop(entry, None)
                 entry.on_value(body)
                 if self.leaving:
                     self.close_when_answered()
@@ -389,7 +393,12 @@ async def connect(endpoint: Endpoint, *, name: str, token: str = "", timeout: fl
     link = ClientLink(asyncio.get_running_loop(), endpoint, Hello(name=name, version=__version__, token=token))
     try:
         async with asyncio.timeout(timeout):
-            await open_link(endpoint, link)
+            while True:
+                try:
+                    await open_link(endpoint, link)
+                    break
+                except BlockingIOError:  # a Unix socket whose queue of connections is full for the moment
+                    await asyncio.sleep(0.005)
     except TimeoutError:
         raise NotSent(f"{endpoint} did not accept a connection within {timeout:g} s") from None
     except (OSError, ValueError) as error:

@@ -46,6 +46,7 @@ INITIAL_CREDIT = 32  # stream items a server may send before the first credit fr
 
 unpack_header = HEADER.unpack_from
 pack_header = HEADER.pack
+unpack_context = CONTEXT.unpack_from
 
 
 class Hello(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,9 +119,10 @@ class FrameReader:
         ProtocolError: a length beyond ``limit`` or a type nobody knows; the stream cannot be read on.
     """
 
-    def __init__(self, limit: int = MAX_BODY, initial: int = 64 * 1024) -> None:
+    def __init__(self, limit: int = MAX_BODY, initial: int = 4 * 1024, busy: int = 64 * 1024) -> None:
         self._limit = limit
-        self._initial = initial
+        self._initial = initial  # bytes of the buffer; a process may have thousands of quiet connections
+        self._busy = busy  # what it grows to where a read fills it
         self._view = memoryview(bytearray(initial))
         self._end = 0  # bytes of an unfinished frame at the head of the buffer
 
@@ -135,6 +137,8 @@ class FrameReader:
     def received(self, count: int, on_frame: OnFrame) -> None:
         view, start, end = self._view, 0, self._end + count
         limit = self._limit
+        if end == len(view) and self._initial < self._busy:
+            self._initial = min(self._initial * 4, self._busy)
         needed = 0
         while end - start >= HEADER_SIZE:
             length, call_id, code, kind, flags = unpack_header(view, start)
@@ -162,11 +166,3 @@ class FrameReader:
         elif rest and start:
             self._view[:rest] = bytes(self._view[start:end])
         self._end = rest
-
-
-def split_context(body: memoryview) -> tuple[int, bytes, bytes, memoryview]:
-    """``(remaining ms, trace id, span id, rest)`` of a body with ``HAS_CONTEXT``."""
-    if len(body) < CONTEXT_SIZE:
-        raise ProtocolError("a frame says it has a context block but is too short for it")
-    remaining, trace, span = CONTEXT.unpack_from(body)
-    return remaining, trace, span, body[CONTEXT_SIZE:]

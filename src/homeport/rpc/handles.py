@@ -9,9 +9,12 @@ from homeport.contracts import plain
 from homeport.contracts.api import MethodContract
 from homeport.contracts.signature import MethodSignature, ServiceSignature
 from homeport.errors import UnknownMethod
-from homeport.rpc.caller import STREAM_IDLE, Caller, CallSpec
-from homeport.rpc.context import DEFAULT_TIMEOUT
+from homeport.rpc.caller import Caller
+from homeport.rpc.context import CURRENT, DEFAULT_TIMEOUT
+from homeport.rpc.local import LocalInstance, Run
 from homeport.rpc.routes import Route
+from homeport.rpc.serving import Admission
+from homeport.rpc.spec import CallSpec
 
 Args: TypeAlias = tuple[Any, ...]
 Kwargs: TypeAlias = dict[str, Any]
@@ -55,14 +58,28 @@ class Handle:
 class MethodStub:
     """One method of another service."""
 
-    __slots__ = ("_caller", "_generation", "_handle", "_name", "_route", "_signature", "_spec", "_streams")
+    __slots__ = (
+        "_admission",
+        "_caller",
+        "_generation",
+        "_handle",
+        "_name",
+        "_near",
+        "_route",
+        "_run",
+        "_signature",
+        "_spec",
+    )
 
     def __init__(self, handle: Handle, name: str, signature: MethodSignature | None) -> None:
         self._handle, self._name, self._signature = handle, name, signature
         self._caller, self._route = handle._caller, handle._route
         self._spec: CallSpec | None = None
-        self._streams = False
         self._generation = -1
+        # Where calls can go by reference, as long as it is the route's own choice: the shortest of ways.
+        self._near: LocalInstance | None = None
+        self._admission: Admission
+        self._run: Run
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         route = self._route
@@ -71,9 +88,24 @@ class MethodStub:
             spec = self._resolve()
             if spec is None:
                 return Deferred(self, args, kwargs)
-        if self._streams:
+        local = route.local
+        if local is not None:
+            if local is self._near:
+                parent = CURRENT.get()
+                admission = self._admission
+                if admission.in_flight < admission.rooms[spec.priority if parent is None else parent.priority]:
+                    return self._run(args, kwargs, parent)
+            else:
+                self._approach(local, spec)
+        if spec.streams:
             return self._caller.stream(route, spec, args, kwargs)
         return self._caller.call(route, spec, args, kwargs)
+
+    def _approach(self, local: LocalInstance, spec: CallSpec) -> None:
+        """Prepare the short way to an instance in this process, if calls of this method may take it."""
+        if not (spec.streams or spec.route_key is not None or local.through_codec):
+            self._run, self._admission = self._caller.way(local, spec).run, local.admission
+            self._near = local
 
     def _resolve(self) -> CallSpec | None:
         """What to send and expect; None while nothing at all is known of the service."""
@@ -82,19 +114,19 @@ class MethodStub:
         contract = signature.contract if signature is not None else self._declared()
         if contract is None and not route.view.known:
             return None
-        timeout = handle._timeout or (contract.timeout if contract else None)
-        self._streams = contract is not None and contract.streams
         self._spec = CallSpec(
             handle._service,
             self._name,
             caller=handle._owner,
             encode=signature.encode_arguments if signature is not None else _plain_encoder(contract),
             decode=signature.decode_result if signature is not None else plain.decode,
-            timeout=timeout or DEFAULT_TIMEOUT,
-            idle=timeout or STREAM_IDLE,
+            contract=contract,
+            policy=route.policy,
+            timeout=handle._timeout,
             route_key=_route_key(contract) if contract is not None and contract.route_by else None,
         )
         self._generation = route.generation
+        self._near = None
         return self._spec
 
     def _declared(self) -> MethodContract | None:
@@ -161,7 +193,7 @@ class HttpStub:
     async def __call__(self, method: str, path: str, **kwargs: Any) -> Any:
         handle = self._handle
         timeout = handle._timeout or DEFAULT_TIMEOUT
-        return await handle._caller.request(handle._route, method, path, timeout, kwargs)
+        return await handle._caller.outside.request(handle._route, method, path, timeout, kwargs)
 
 
 def _plain_encoder(contract: MethodContract | None) -> Callable[[Args, Kwargs], bytes]:

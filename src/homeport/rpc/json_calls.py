@@ -11,9 +11,10 @@ import msgspec
 from homeport.contracts import plain
 from homeport.contracts.api import MethodContract
 from homeport.errors import BadArguments, UnknownMethod
-from homeport.rpc.caller import STREAM_IDLE, Caller, CallSpec
-from homeport.rpc.context import DEFAULT_TIMEOUT, metadata
+from homeport.rpc.caller import Caller
+from homeport.rpc.context import metadata
 from homeport.rpc.routes import Route
+from homeport.rpc.spec import CallSpec
 
 
 class JsonCalls:
@@ -21,7 +22,7 @@ class JsonCalls:
 
     def __init__(self, caller: Caller, owner: str) -> None:
         self._caller, self._owner = caller, owner
-        self._specs: dict[tuple[str, str], tuple[int, CallSpec, bool]] = {}
+        self._specs: dict[tuple[str, str], tuple[int, CallSpec]] = {}
 
     async def call(
         self,
@@ -36,8 +37,8 @@ class JsonCalls:
 
         Raises: what the method declares, and the errors of every call; BadArguments when it streams.
         """
-        route, spec, streams = await self._spec(service, method, timeout)
-        if streams:
+        route, spec = await self._spec(service, method, timeout)
+        if spec.streams:
             raise BadArguments(f"{service}.{method} streams its answer; ask for a stream")
         with metadata(**carrying) if carrying else nullcontext():
             result: bytes = await self._caller.call(route, spec, (body or b"[]",), {})
@@ -53,8 +54,8 @@ class JsonCalls:
         carrying: dict[str, str] | None = None,
     ) -> AsyncIterator[bytes]:
         """The items as JSON, one by one; of a method that does not stream, its one result."""
-        route, spec, streams = await self._spec(service, method, timeout)
-        if not streams:
+        route, spec = await self._spec(service, method, timeout)
+        if not spec.streams:
             yield await self.call(service, method, body, timeout=timeout, carrying=carrying)
             return
         with metadata(**carrying) if carrying else nullcontext():
@@ -62,29 +63,28 @@ class JsonCalls:
         async for item in items:
             yield item
 
-    async def _spec(self, service: str, method: str, timeout: float | None) -> tuple[Route, CallSpec, bool]:
+    async def _spec(self, service: str, method: str, timeout: float | None) -> tuple[Route, CallSpec]:
         route = self._caller.route(service)
         await self._caller.appear(route)
-        found = self._specs.get((service, method))
-        if found is not None and found[0] == route.generation and timeout is None:
-            return route, found[1], found[2]
+        generation, spec = self._specs.get((service, method), (-1, None))
+        if spec is not None and generation == route.generation and timeout is None:
+            return route, spec
         contract = self._contract(route, method)
-        seconds = timeout or (contract.timeout if contract else None)
         spec = CallSpec(
             service,
             method,
             caller=self._owner,
             encode=lambda args, kwargs: args[0],
             decode=bytes,
-            timeout=seconds or DEFAULT_TIMEOUT,
-            idle=seconds or STREAM_IDLE,
+            contract=contract,
+            policy=route.policy,
+            timeout=timeout,
             route_key=_route_key(contract) if contract is not None and contract.route_by else None,
             json=True,
         )
-        streams = contract is not None and contract.streams
         if timeout is None:
-            self._specs[service, method] = (route.generation, spec, streams)
-        return route, spec, streams
+            self._specs[service, method] = (route.generation, spec)
+        return route, spec
 
     def _contract(self, route: Route, method: str) -> MethodContract | None:
         contract = next(iter(self._caller.view.contracts_of(route.service)), None)

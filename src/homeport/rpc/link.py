@@ -54,6 +54,8 @@ class Link(asyncio.BufferedProtocol):
         self._hello = hello
         self._accepts = accepts
         self._reader = FrameReader()
+        self._handle = self._dispatch  # once greeted, ``on_frame`` itself where the type is one it accepts
+        self.heard = 0.0  # loop time of the last bytes from the peer
         self._transport: asyncio.Transport | None = None
         self._out: list[bytes] = []
         self._flush_scheduled = False
@@ -145,8 +147,9 @@ class Link(asyncio.BufferedProtocol):
         return self._reader.buffer()
 
     def buffer_updated(self, nbytes: int) -> None:
+        self.heard = self.loop.time()
         try:
-            self._reader.received(nbytes, self._dispatch)
+            self._reader.received(nbytes, self._handle)
         except (ProtocolError, NotAllowed) as error:
             self._refuse(error)
         except Exception as error:  # whatever a peer sends, only its own connection ends
@@ -180,6 +183,12 @@ class Link(asyncio.BufferedProtocol):
         else:
             raise ProtocolError(f"frame type {kind} is not for this end of the connection")
 
+    def _dispatch_greeted(self, kind: int, call_id: int, code: int, flags: int, body: memoryview) -> None:
+        if kind in self._accepts and not self.closed:
+            self.on_frame(kind, call_id, code, flags, body)
+        else:
+            self._dispatch(kind, call_id, code, flags, body)
+
     def on_pong(self, call_id: int) -> None:
         """A ping of ours came back."""
 
@@ -199,6 +208,7 @@ class Link(asyncio.BufferedProtocol):
         self.peer = peer
         self.greeted = True
         self.on_greeted()
+        self._handle = self._dispatch_greeted
 
 
 Endpoint = str

@@ -8,14 +8,15 @@ stack.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
 from time import perf_counter
 from typing import Any, Protocol
 
 from homeport.contracts.failures import decode_service_error, encode_service_error
 from homeport.contracts.signature import MethodSignature
 from homeport.errors import DeadlineExceeded, ServiceError
-from homeport.rpc.context import CURRENT, CallContext, new_span, new_trace
+from homeport.rpc.context import CURRENT, CallContext
 from homeport.rpc.serving import Admission, Edge, failure_of
 from homeport.rpc.sweep import Sweep
 
@@ -56,79 +57,133 @@ def local_context(
     instance: LocalInstance, method: str, caller: str, deadline: float | None, parent: CallContext | None
 ) -> CallContext:
     if parent is None:
-        return CallContext(instance.service, method, caller, deadline, new_trace(), new_span())
+        return CallContext(instance.service, method, caller, deadline)
     return CallContext(
         instance.service,
         method,
         caller,
         deadline,
-        parent.trace or new_trace(),
-        new_span(),
+        parent.traced(),
+        b"",
         parent.metadata,
         parent.priority,
         parent.retry,
     )
 
 
-async def call_local(
+class LocalWay:
+    """One method of one instance in this process as one caller reaches it: all that does not change between calls."""
+
+    __slots__ = ("caller", "instance", "method", "run")
+
+    def __init__(
+        self,
+        instance: LocalInstance,
+        name: str,
+        caller: str,
+        timeout: float,
+        sweep: Sweep,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self.instance, self.caller = instance, caller
+        self.method = instance.method(name)
+        self.run = _runner(instance, name, caller, timeout, sweep, loop, self.method.function)
+
+    async def run_through_codec(
+        self, body: bytes, decode: Callable[[Any], Any], parent: CallContext | None, json: bool
+    ) -> Any:
+        """Like ``run``, with arguments, result and errors encoded and decoded as if they had travelled."""
+        signature = self.method.signature
+        args, kwargs = signature.decode_arguments(body, json)
+        try:
+            result = await self.run(args, kwargs, parent)
+        except ServiceError as error:
+            raise decode_service_error(encode_service_error(error)) from error
+        return decode(signature.encode_result(result, json))
+
+
+Run = Callable[[tuple[Any, ...], dict[str, Any], CallContext | None], Coroutine[Any, Any, Any]]
+
+
+def _runner(
     instance: LocalInstance,
+    name: str,
+    caller: str,
+    timeout: float,
+    sweep: Sweep,
+    loop: asyncio.AbstractEventLoop,
     function: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    edge: Edge,
-    context: CallContext,
-    sweep: Sweep,
-) -> Any:
-    """Run a method that the instance has admitted, by reference."""
-    context._task = asyncio.current_task()
-    token = CURRENT.set(context)
-    if context.deadline is not None:
-        sweep.add(context, context.deadline)
-    admission = instance.admission
-    admission.in_flight += 1
-    edge.calls += 1
-    started = perf_counter()
-    try:
-        result = await function(*args, **kwargs)
-        if context.take_expiry():
-            raise _too_late(context)
-        return result
-    except asyncio.CancelledError:
-        edge.errors += 1
-        if context.take_expiry():
-            raise _too_late(context) from None
-        raise
-    except ServiceError:
-        edge.errors += 1
-        raise
-    except Exception as error:
-        edge.errors += 1
-        raise failure_of(error, context, context.service, context.method) from error
-    finally:
-        edge.seconds += perf_counter() - started
-        sweep.entries.pop(context, None)
-        admission.leave()
-        CURRENT.reset(token)
+) -> Run:
+    """A coroutine function that runs the method by reference, for a call that the instance has admitted.
+
+    Everything it touches is a variable of this function: that is a third cheaper than attributes, and a local call is
+    compared with a bare await.
+    """
+    service, admission, edge = instance.service, instance.admission, instance.edge(caller, name)
+    now, deadlines = loop.time, sweep.entries
+
+    async def run(args: tuple[Any, ...], kwargs: dict[str, Any], parent: CallContext | None) -> Any:
+        deadline = now() + timeout
+        task = current_task(loop)
+        if parent is None:
+            context = CallContext(service, name, caller, deadline)
+        else:
+            context = CallContext(
+                service,
+                name,
+                caller,
+                deadline,
+                parent.trace or parent.traced(),
+                b"",
+                parent.metadata,
+                parent.priority,
+                parent.retry,
+            )
+            if parent.deadline is not None and parent.deadline <= deadline:
+                context.deadline = deadline = parent.deadline
+        context._task = task
+        # A caller in this very task whose own deadline comes first will be cancelled then, and this call with it.
+        swept = parent is None or parent._task is not task or parent.deadline != deadline
+        if swept:
+            sweep.add(context, deadline)
+        token = CURRENT.set(context)
+        admission.in_flight += 1
+        edge.calls += 1
+        started = perf_counter()
+        try:
+            result = await (function(*args, **kwargs) if kwargs else function(*args))
+            if context._expired and context.take_expiry():
+                raise _too_late(context)
+            return result
+        except asyncio.CancelledError as error:
+            edge.errors += 1
+            admission.failed(error, context)
+            if context.take_expiry():
+                raise _too_late(context) from None
+            raise
+        except ServiceError as error:
+            edge.errors += 1
+            admission.failed(error, context)
+            raise
+        except Exception as error:
+            edge.errors += 1
+            admission.failed(error, context)
+            raise failure_of(error, context, service, name) from error
+        finally:
+            edge.seconds += perf_counter() - started
+            if swept:
+                deadlines.pop(context, None)
+            admission.leave()
+            context._task = None  # whoever keeps the context must not take this call for running
+            CURRENT.reset(token)
+
+    return run
 
 
-async def call_through_codec(
-    instance: LocalInstance,
-    method: LocalMethod,
-    body: bytes,
-    decode: Callable[[Any], Any],
-    edge: Edge,
-    context: CallContext,
-    sweep: Sweep,
-    json: bool,
-) -> Any:
-    """Like ``call_local``, with arguments, result and errors encoded and decoded as if they had travelled."""
-    signature = method.signature
-    args, kwargs = signature.decode_arguments(body, json)
-    try:
-        result = await call_local(instance, method.function, args, kwargs, edge, context, sweep)
-    except ServiceError as error:
-        raise decode_service_error(encode_service_error(error)) from error
-    return decode(signature.encode_result(result, json))
+# What asyncio.current_task looks up on 3.11, where asking for it is four times as dear; later versions have it in C.
+current_task: Callable[[asyncio.AbstractEventLoop], Any] = (
+    asyncio.current_task if sys.version_info >= (3, 12) else asyncio.tasks._current_tasks.get  # type: ignore[attr-defined]
+)
 
 
 class LocalItems:
@@ -172,6 +227,7 @@ class LocalItems:
             raise
         except BaseException as error:
             self._edge.errors += 1
+            self._instance.admission.failed(error, context)
             self._leave()
             raise self._failure(error) from error
         finally:

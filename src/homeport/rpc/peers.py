@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Iterable
 
 from homeport.balancing.latency import PeakLatency
+from homeport.balancing.outliers import Record
+from homeport.balancing.policy import Ejection
 from homeport.balancing.rendezvous import seed_of
 from homeport.errors import NotSent, UsageError
 from homeport.model import Instance
@@ -82,14 +84,28 @@ class Links:
 class Peer:
     """One ready instance: where it is, how many calls it has of ours, how slow it has been."""
 
-    __slots__ = ("endpoint", "in_flight", "instance", "latency", "link", "links", "numbers", "seed", "weight")
+    __slots__ = (
+        "endpoint",
+        "in_flight",
+        "instance",
+        "latency",
+        "link",
+        "links",
+        "numbers",
+        "pinging",
+        "record",
+        "seed",
+        "weight",
+    )
 
-    def __init__(self, instance: Instance, links: Links) -> None:
+    def __init__(self, instance: Instance, links: Links, ejection: Ejection) -> None:
         self.links = links
         self.link: ClientLink | None = None
         self.numbers: dict[object, int] = {}  # per method stub, valid for ``link``
         self.in_flight = 0
         self.latency = PeakLatency()
+        self.record = Record(instance.id, ejection)
+        self.pinging = False
         self.seed = seed_of(instance.id)
         self.update(instance)
 

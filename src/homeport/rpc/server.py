@@ -29,6 +29,7 @@ from homeport.rpc.context import CURRENT, CallContext
 from homeport.rpc.frames import (
     CALL,
     CANCEL,
+    CONTEXT_SIZE,
     CREDIT,
     END,
     ERROR,
@@ -48,17 +49,18 @@ from homeport.rpc.frames import (
     Hello,
     frame,
     pack_header,
-    split_context,
     split_metadata,
+    unpack_context,
 )
 from homeport.rpc.link import SERVER_ONLY, Endpoint, Link, split_tcp
-from homeport.rpc.serving import Admission, Binding, Dispatcher, failure_of
+from homeport.rpc.serving import BACKGROUND, Admission, Binding, Dispatcher, failure_of
 from homeport.rpc.status import CANCELLED, encode_error
 from homeport.rpc.sweep import sweep_of
 from homeport.rpc.timing import StepTimer
 
 log = logging.getLogger("homeport.rpc")
 
+BACKLOG = 1024  # connections that may wait to be accepted: all workers of a node come at once
 SAMPLE_EVERY = 64  # one call in so many has its steps timed
 _NO_METADATA: dict[str, str] = {}
 _decode_bind = msgspec.msgpack.Decoder(Bind).decode
@@ -113,6 +115,7 @@ class ServerLink(Link):
         super().__init__(loop, server.hello, SERVER_ONLY)
         self._server = server
         self._sweep = sweep_of(loop)
+        self._deadlines = self._sweep.entries
         self._bindings: dict[int, Binding | HomeportError] = {}
         self._running: dict[int, _Running] = {}
         self._last_call = 0
@@ -170,15 +173,21 @@ class ServerLink(Link):
         remaining, trace, span = NO_DEADLINE, b"", b""
         metadata = _NO_METADATA
         if flags & HAS_CONTEXT:
-            remaining, trace, span, body = split_context(body)
+            if len(body) < CONTEXT_SIZE:
+                raise ProtocolError("a frame says it has a context block but is too short for it")
+            remaining, trace, span = unpack_context(body)
+            body = body[CONTEXT_SIZE:]
         if flags & HAS_METADATA:
             metadata, body = split_metadata(body)
         if isinstance(binding, HomeportError):
             self._send_error(call_id, binding)
             return
         admission = binding.admission
-        if not admission.admits():
-            self._send_error(call_id, admission.refusal())
+        priority = (flags & PRIORITY_MASK) >> PRIORITY_SHIFT
+        if priority > BACKGROUND:
+            raise ProtocolError(f"unknown priority {priority}")
+        if admission.in_flight >= admission.rooms[priority]:
+            self._send_error(call_id, admission.refusal(priority))
             return
         if not remaining:
             self._send_error(
@@ -205,7 +214,7 @@ class ServerLink(Link):
             trace,
             span,
             metadata,
-            (flags & PRIORITY_MASK) >> PRIORITY_SHIFT,
+            priority,
             bool(flags & IS_RETRY),
         )
         running = self._running[call_id] = _Running(admission, edge.calls % SAMPLE_EVERY == 1)
@@ -252,12 +261,14 @@ class ServerLink(Link):
                 self._send_error(call_id, _too_late(binding))
         except BaseException as error:
             edge.errors += 1
+            binding.admission.failed(error, context)
             self._answer_failure(call_id, binding, context, running, error)
         finally:
             edge.seconds += perf_counter() - started
-            self._sweep.entries.pop(context, None)
+            self._deadlines.pop(context, None)
             self._running.pop(call_id, None)
             binding.admission.leave()
+            context._task = running.task = None  # task, context and call would keep each other until a collection
 
     async def _run_stream(
         self,
@@ -293,12 +304,14 @@ class ServerLink(Link):
             self.send(frame(END, call_id))
         except BaseException as error:
             edge.errors += 1
+            binding.admission.failed(error, context)
             self._answer_failure(call_id, binding, context, running, error)
         finally:
             edge.seconds += perf_counter() - started
-            self._sweep.entries.pop(context, None)
+            self._deadlines.pop(context, None)
             self._running.pop(call_id, None)
             binding.admission.leave()
+            context._task = running.task = None
 
     def _answer_failure(
         self, call_id: int, binding: Binding, context: CallContext, running: _Running, error: BaseException
@@ -373,14 +386,16 @@ class RpcServer:
             path = Path(endpoint.removeprefix("unix:"))
             listening = _private_socket(path)
             self._paths.append((path, os.stat(path).st_ino))
-            self._servers.append(await loop.create_unix_server(lambda: ServerLink(loop, self), sock=listening))
+            self._servers.append(
+                await loop.create_unix_server(lambda: ServerLink(loop, self), sock=listening, backlog=BACKLOG)
+            )
             return
         host, port = split_tcp(endpoint)
         if host not in ("127.0.0.1", "::1", "localhost") and not self.token:
             raise NotAllowed(
                 f"refusing to listen on {endpoint} without a token; set [node] token, or bind to 127.0.0.1"
             )
-        self._servers.append(await loop.create_server(lambda: ServerLink(loop, self), host, port))
+        self._servers.append(await loop.create_server(lambda: ServerLink(loop, self), host, port, backlog=BACKLOG))
 
     def go_away(self, reason: str) -> None:
         for link in list(self.links):

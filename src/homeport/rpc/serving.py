@@ -20,38 +20,65 @@ from homeport.errors import (
 from homeport.rpc.context import CallContext
 from homeport.rpc.frames import Bind
 
+BACKGROUND = 2  # the priority that is shed first
+
 
 class Admission:
-    """How many calls an instance has, how many it takes, and whether it takes any."""
+    """How many calls an instance has, how many it takes, and whether it takes any.
 
-    __slots__ = ("draining", "idle", "in_flight", "limit", "name", "served")
+    ``rooms`` says by priority (default, critical, background) how many calls may run before one more of that priority
+    is refused: what is left at the top is for those that matter more. A draining instance has room for none.
+    """
+
+    __slots__ = ("draining", "failures", "idle", "in_flight", "name", "rooms", "served")
 
     def __init__(self, name: str, limit: int = 1000) -> None:
         self.name = name
-        self.limit = limit
+        self.rooms = (limit, limit, limit)
         self.in_flight = 0
         self.served = 0
+        self.failures: dict[str, int] = {}  # of the served, by kind: failed, deadline, declared, cancelled
         self.draining = False
         self.idle: asyncio.Event | None = None  # set when a draining instance has finished its last call
 
-    def admits(self) -> bool:
-        return self.in_flight < self.limit and not self.draining
+    def admits(self, priority: int = 0) -> bool:
+        return self.in_flight < self.rooms[priority]
 
-    def refusal(self) -> Unavailable:
+    def refusal(self, priority: int = 0) -> Unavailable:
         """Why ``admits()`` said no."""
         if self.draining:
             return Draining(f"{self.name} is draining; the call was not started")
-        return Overloaded(f"{self.name} has {self.in_flight} calls running, its limit; the call was not started")
+        limit = f"{self.rooms[priority]}, its limit" + ("" if priority != BACKGROUND else " for background calls")
+        return Overloaded(f"{self.name} has {self.in_flight} calls running of {limit}; the call was not started")
+
+    def set_rooms(self, rooms: tuple[int, int, int]) -> None:
+        if not self.draining:
+            self.rooms = rooms
+
+    def failed(self, error: BaseException, context: CallContext) -> None:
+        """A call ends badly; ``leave`` follows."""
+        if isinstance(error, ServiceError):
+            kind = "declared"
+        elif isinstance(error, asyncio.CancelledError):
+            kind = "deadline" if context._expired else "cancelled"
+        else:
+            kind = "failed"
+        self.failures[kind] = self.failures.get(kind, 0) + 1
 
     def leave(self) -> None:
         self.in_flight -= 1
         self.served += 1
-        if self.draining and not self.in_flight and self.idle is not None:
+        if self.idle is not None and not self.in_flight:
             self.idle.set()
+
+    def close(self) -> None:
+        """Take nothing new."""
+        self.draining = True
+        self.rooms = (0, 0, 0)
 
     async def drained(self, within: float) -> bool:
         """Refuse what comes, wait for what runs. False when ``within`` seconds were not enough."""
-        self.draining = True
+        self.close()
         if not self.in_flight:
             return True
         self.idle = self.idle or asyncio.Event()

@@ -252,12 +252,12 @@ class LocalNode:
                     error.add_note(f"It was raised in shutdown() of the service {instance.service!r}.")
                     failures.append(error)
                 finally:
-                    instance.admission.draining = True
+                    instance.admission.close()
         finally:
             self._over = True
             everything: list[HostedInstance | Fake] = [*self._instances.values(), *self._fakes.values()]
             for one in everything:
-                one.admission.draining = True
+                one.admission.close()
                 one.close()
             if self._caller is not None:
                 await self._caller.close()

@@ -1,0 +1,207 @@
+"""Calls over a connection: sent to an instance of the route, and to another when that is safe."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from homeport.balancing.outliers import Probe
+from homeport.balancing.retries import Attempted, Outcome, Retry, next_step
+from homeport.errors import DeadlineExceeded, HomeportError, NotSent
+from homeport.rpc.client import ClientLink
+from homeport.rpc.context import CallContext
+from homeport.rpc.peers import Peer
+from homeport.rpc.routes import Route, clock, draw
+from homeport.rpc.spec import CallSpec
+
+if TYPE_CHECKING:
+    from homeport.rpc.caller import Caller
+
+CONNECT_PATIENCE = 3.0  # seconds to spend on a connection
+
+
+class RemoteCalls:
+    """Sends calls, learns from how they end, retries and hedges under the route's budget."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller, self._loop = caller, caller.loop
+
+    async def call(
+        self,
+        route: Route,
+        spec: CallSpec,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        deadline: float | None,
+        parent: CallContext | None,
+        avoid: list[Peer] | None = None,
+    ) -> Any:
+        """The answer of one of the service's instances. ``avoid`` collects those that were tried."""
+        body = spec.encode(args, kwargs)
+        tried: list[Peer] = [] if avoid is None else avoid
+        context = parent if parent is not None or not spec.priority else CallContext(priority=spec.priority)
+        now = clock()
+        budget = route.budget
+        if now >= budget.ends:
+            budget.turn(now)
+        budget.plus += 1  # what ``budget.deposit`` does, without the call
+        attempts = 0
+        while True:
+            probe: Probe[Peer] | None = None
+            if now >= route.ejector.due:
+                probe = route.ejector.probe(now, retryable=spec.idempotent)
+            peers = route.ejector.available
+            if probe is not None:
+                peer = probe.member
+            elif len(peers) == 1 and spec.route_key is None and not tried:
+                peer = peers[0]
+            else:
+                peer = await self._caller.choose(route, spec, args, kwargs, deadline, tried)
+            local = route.locals.get(peer.instance.id) if route.locals else None
+            if local is not None:
+                if local.admission.admits(context.priority if context is not None else 0):
+                    return await self._caller.local(local, spec, args, kwargs, parent)
+                if not peer.endpoint:
+                    raise local.admission.refusal()
+            now = clock()
+            peer.in_flight += 1
+            begun = peer.latency.begin(now)
+            tried.append(peer)
+            attempts += 1
+            try:
+                link = peer.link
+                if link is None or link.closed or link.leaving:
+                    link = await peer.connected(self.within(deadline))
+                number = peer.numbers.get(spec) or peer.number(link, spec, spec.bind_to(peer.instance.id))
+                if link.congested:
+                    await self.writable(link, deadline)
+                if not self._caller.watching:
+                    self._caller.watch_silence()
+                reply = link.call(number, spec.name, body, spec.decode, deadline, context)
+                try:
+                    value = await reply.future
+                except asyncio.CancelledError:
+                    link.abandon(reply)
+                    raise
+            except HomeportError as error:
+                ended = clock()
+                outcome = route.failed(peer, begun, ended - now, ended, probe, error)
+                now = ended
+                if outcome is None:
+                    raise
+                wait = self._next(route, spec, outcome, attempts, context, deadline, now)
+                if wait is None:
+                    raise
+                if outcome in (Outcome.UNANSWERED, Outcome.FAILED):
+                    context = _as_retry(context)
+            except BaseException:
+                ended = clock()
+                route.gave_up(peer, begun, ended - now, ended, probe)
+                raise
+            else:
+                ended = clock()
+                route.succeeded(peer, begun, ended - now, ended, probe)
+                if spec.hedging is not None:
+                    spec.hedging.observe(ended - now)
+                return value
+            finally:
+                peer.in_flight -= 1
+            if wait:
+                await asyncio.sleep(wait)
+                now = clock()
+
+    def _next(
+        self,
+        route: Route,
+        spec: CallSpec,
+        outcome: Outcome,
+        attempts: int,
+        context: CallContext | None,
+        deadline: float | None,
+        now: float,
+    ) -> float | None:
+        """Seconds to wait before the next attempt; None: there is none."""
+        step = next_step(
+            Attempted(
+                outcome=outcome,
+                attempts=attempts,
+                idempotent=spec.idempotent,
+                is_retry=context.retry if context is not None else False,
+                remaining=float("inf") if deadline is None else deadline - self._loop.time(),
+            ),
+            spec.retries,
+            route.budget,
+            now,
+            draw,
+        )
+        return step.after if isinstance(step, Retry) else None
+
+    async def hedged(
+        self,
+        route: Route,
+        spec: CallSpec,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        deadline: float | None,
+        parent: CallContext | None,
+    ) -> Any:
+        """Like ``call``, but a second one is sent elsewhere when the first takes unusually long; the first answer wins.
+
+        For idempotent methods only. Source: Dean and Barroso, "The Tail at Scale", 2013.
+        """
+        tried: list[Peer] = []
+        first = asyncio.ensure_future(self.call(route, spec, args, kwargs, deadline, parent, tried))
+        running = {first}
+        try:
+            delay = spec.hedging.delay() if spec.hedging is not None else None
+            await asyncio.wait(running, timeout=delay)
+            if not first.done() and len(route.ejector.available) > 1 and route.budget.withdraw(clock()):
+                again = self.call(route, spec, args, kwargs, deadline, _as_retry(parent), tried)
+                running.add(asyncio.ensure_future(again))
+            while True:
+                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                winner = next((task for task in done if task.exception() is None), None)
+                if winner is not None or not running:
+                    return (winner or next(iter(done))).result()
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    def within(self, deadline: float | None) -> float:
+        """Seconds to spend on connecting."""
+        left = CONNECT_PATIENCE if deadline is None else min(CONNECT_PATIENCE, deadline - self._loop.time())
+        if left <= 0:
+            raise DeadlineExceeded("no time was left to connect")
+        return left
+
+    async def writable(self, link: ClientLink, deadline: float | None) -> None:
+        """Until a full send buffer has drained.
+
+        Raises:
+            NotSent: it did not before the deadline.
+        """
+        try:
+            async with asyncio.timeout_at(deadline):
+                await link.writable.wait()
+        except TimeoutError:
+            raise NotSent(f"the send buffer to {link.endpoint} stayed full until the deadline") from None
+
+
+def _as_retry(context: CallContext | None) -> CallContext:
+    """What the retry says of itself, so that it is not retried further down."""
+    if context is None:
+        return CallContext(retry=True)
+    if context.retry:
+        return context
+    return CallContext(
+        context.service,
+        context.method,
+        context.caller,
+        context.deadline,
+        context.traced(),
+        context.span,
+        context.metadata,
+        context.priority,
+        True,
+    )
