@@ -174,6 +174,18 @@ def test_each_healthy_period_halves_the_next_ejection() -> None:
     assert ejected.until == 31.0 + 2.0
 
 
+def test_a_long_outage_is_forgotten_as_soon_as_any_other_of_that_length() -> None:
+    ejector, (bad, *_) = fleet(4)
+    fail(ejector, bad, 5, 0.0)
+    for attempt in range(100):
+        probe = ejector.probe(ejector.due, retryable=True)
+        assert probe is not None
+        ejector.probe_ended(probe, attempt == 99, 5000.0)
+    ejected = fail(ejector, bad, 5, 5060.0)[0]  # six halvings lead from a minute to a second
+    assert isinstance(ejected, Ejected)
+    assert ejected.until == 5061.0
+
+
 def test_a_probe_given_up_unanswered_leaves_the_question_to_the_next() -> None:
     ejector, (bad, *_) = fleet(4)
     fail(ejector, bad, 5, 0.0)

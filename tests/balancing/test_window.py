@@ -41,6 +41,15 @@ def test_a_slice_always_ends_after_the_present_moment(waits: list[float], second
         assert window.ends > now
 
 
+def test_rounding_at_the_edge_of_a_slice_does_not_keep_it_open() -> None:
+    edge = 15 * (0.7 / 10)
+    assert int(edge / (0.7 / 10)) == 14, "as floats have it"
+    window = Window(0.7)
+    window.sums(edge - 0.01)
+    window.sums(edge)
+    assert window.ends > edge
+
+
 def test_after_a_long_silence_nothing_is_left() -> None:
     window = Window()
     tell(window, "plus", 3.0)
@@ -48,6 +57,13 @@ def test_after_a_long_silence_nothing_is_left() -> None:
     assert window.sums(13.0) == (0, 0)
     tell(window, "minus", 1e6)
     assert window.sums(1e6) == (0, 1)
+
+
+@pytest.mark.parametrize("later", [13.0, 23.0, 1e6])
+def test_one_look_after_a_long_silence_finds_nothing(later: float) -> None:
+    window = Window()
+    tell(window, "plus", 3.0)
+    assert window.sums(later) == (0, 0)
 
 
 def test_clearing_forgets_all() -> None:
