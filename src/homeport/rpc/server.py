@@ -6,12 +6,9 @@ import asyncio
 import contextlib
 import hmac
 import logging
-import os
-import socket
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -54,6 +51,7 @@ from homeport.rpc.frames import (
 )
 from homeport.rpc.link import SERVER_ONLY, Endpoint, Link, split_tcp
 from homeport.rpc.serving import BACKGROUND, Admission, Binding, Dispatcher, failure_of
+from homeport.rpc.socket_file import SocketFile
 from homeport.rpc.status import CANCELLED, encode_error
 from homeport.rpc.sweep import sweep_of
 from homeport.rpc.timing import StepTimer
@@ -128,13 +126,13 @@ class ServerLink(Link):
         token = self._server.token
         if token and not hmac.compare_digest(token.encode(), self.peer.token.encode()):
             raise NotAllowed(f"the token of {self.peer.name or 'the peer'} is missing or wrong")
-        self._server.links.add(self)
+        self._server.links[self] = None
 
     def on_refused(self, error: HomeportError) -> None:
         self._send_error(0, error)
 
     def on_lost(self, error: HomeportError | None) -> None:
-        self._server.links.discard(self)
+        self._server.links.pop(self, None)
         for running in list(self._running.values()):
             running.cancel()
 
@@ -219,7 +217,8 @@ class ServerLink(Link):
         )
         running = self._running[call_id] = _Running(admission, edge.calls % SAMPLE_EVERY == 1)
         if remaining != NO_DEADLINE:
-            context.deadline = deadline = self.loop.time() + remaining / 1000
+            context._length = remaining / 1000
+            context.deadline = deadline = self.loop.time() + context._length
             self._sweep.add(context, deadline)
         run = self._run_stream if binding.streams else self._run
         task = start_task(self.loop, run(call_id, binding, args, kwargs, context, running, started))
@@ -370,9 +369,9 @@ class RpcServer:
         self.dispatcher = dispatcher
         self.hello = Hello(name=name, version=version, token="")
         self.token = token
-        self.links: set[ServerLink] = set()
+        self.links: dict[ServerLink, None] = {}  # in order of arrival
         self._servers: list[asyncio.AbstractServer] = []
-        self._paths: list[tuple[Path, int]] = []
+        self._files: list[SocketFile] = []
 
     async def listen(self, endpoint: Endpoint) -> None:
         """Serve on ``unix:/path`` (0600) or ``tcp://host:port``.
@@ -383,11 +382,10 @@ class RpcServer:
         """
         loop = asyncio.get_running_loop()
         if endpoint.startswith("unix:"):
-            path = Path(endpoint.removeprefix("unix:"))
-            listening = _private_socket(path)
-            self._paths.append((path, os.stat(path).st_ino))
+            file = SocketFile(endpoint.removeprefix("unix:"))
+            self._files.append(file)
             self._servers.append(
-                await loop.create_unix_server(lambda: ServerLink(loop, self), sock=listening, backlog=BACKLOG)
+                await loop.create_unix_server(lambda: ServerLink(loop, self), sock=file.socket, backlog=BACKLOG)
             )
             return
         host, port = split_tcp(endpoint)
@@ -411,26 +409,8 @@ class RpcServer:
         for link in list(self.links):
             link.flush()
             link.close()
-        for path, inode in self._paths:
-            # A successor may have put its own socket at the same path.
-            with contextlib.suppress(FileNotFoundError):
-                if path.stat().st_ino == inode:
-                    path.unlink()
-
-
-def _private_socket(path: Path) -> socket.socket:
-    """A listening-to-be Unix socket that only its owner can reach from the first moment on."""
-    path.unlink(missing_ok=True)
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | getattr(socket, "SOCK_CLOEXEC", 0))
-    mask = os.umask(0o177)
-    try:
-        listening.bind(str(path))
-    except OSError:
-        listening.close()
-        raise
-    finally:
-        os.umask(mask)
-    return listening
+        for file in self._files:
+            file.remove()
 
 
 @asynccontextmanager
