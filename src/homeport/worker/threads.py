@@ -60,7 +60,7 @@ class MethodThreads:
                     with self._lock:
                         self._busy -= 1
 
-            return await asyncio.wrap_future(self._pool.submit(run), loop=loop)
+            return await loop.run_in_executor(self._pool, run)
 
         return call
 
