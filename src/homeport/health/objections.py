@@ -49,11 +49,7 @@ class Objections:
     def raised(self, instance: Instance, source: str, cause: Cause) -> Instance | None:
         """Somebody has something against it."""
         self.note(instance.id, source, cause)
-        return self._settled(instance, cause)
-
-    def withdrawn(self, instance: Instance, source: str, cause: Cause) -> Instance | None:
-        """Somebody has nothing against it any more; ``cause`` says why, should that make it ready."""
-        return self._settled(instance, cause) if self.drop(instance.id, source) else None
+        return self.settled(instance, cause)
 
     def restored(self, instance: str) -> None:
         """It was held back in an earlier life of the registry."""
@@ -69,11 +65,8 @@ class Objections:
         same = before is not None and before.state is objection.state
         return _as(instance, objection, before.since if before is not None and same else instance.since)
 
-    def forget(self, instance: str) -> None:
-        self._against.pop(instance, None)
-        self._held.discard(instance)
-
-    def _settled(self, instance: Instance, cause: Cause) -> Instance | None:
+    def settled(self, instance: Instance, cause: Cause) -> Instance | None:
+        """What the objections of now come to; ``cause`` says why, should that make it ready."""
         objection = self._strongest(instance.id)
         held = instance.id in self._held
         if objection is None:
@@ -85,6 +78,10 @@ class Objections:
         if (instance.state, instance.cause) == (objection.state, objection.cause):
             return None
         return _as(instance, objection, instance.since if instance.state is objection.state else cause.at)
+
+    def forget(self, instance: str) -> None:
+        self._against.pop(instance, None)
+        self._held.discard(instance)
 
     def _strongest(self, instance: str) -> _Objection | None:
         """The first that was raised, before those who only wait to see."""

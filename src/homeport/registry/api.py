@@ -63,6 +63,8 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
 
     session: str
     lag: float = 0.0  # seconds the event loop is behind
+    stalled: float = 0.0  # the same, once that makes its instances unhealthy; 0: it flows
+    blocked_in: str = ""  # what holds a stalled loop up: "PaymentService.process (app/payment.py:31)"
     in_flight: dict[str, int] = {}  # per instance
     counters: dict[str, Counters] = {}  # per instance
 
@@ -84,6 +86,7 @@ class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True):
     zone: str = ""
     tags: tuple[str, ...] = ()
     metadata: dict[str, str] = {}
+    checks: tuple[Check, ...] = ()  # besides its own health(): http, tcp, grpc, command
     requires: tuple[Dependency, ...] = ()
     public: bool = False
 
@@ -200,7 +203,7 @@ class OutsideInstance(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     service: str
     endpoints: tuple[str, ...]
-    ttl: float | None = 30.0  # seconds between heartbeats it must keep to; None: until deleted
+    ttl: float | None = 30.0  # seconds between heartbeats it must keep to; None: until deleted, or its checks end it
     version: str = ""
     weight: float = 1.0
     zone: str = ""
@@ -256,3 +259,4 @@ class RegistryApi(Protocol):
     async def delete_instance(self, instance: str, reason: str = "") -> Done: ...
     async def eject(self, instance: str, seconds: float, cause: Cause) -> Done: ...
     async def readmit(self, instance: str, cause: Cause) -> Done: ...
+    async def forgive(self, instance: str, cause: Cause) -> bool: ...

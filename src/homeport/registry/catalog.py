@@ -47,6 +47,7 @@ class Catalog:
         self.sessions: dict[str, SessionRecord] = {}
         self.contracts: dict[str, Contract] = {}
         self.losing: set[str] = set()  # services that lost an instance unasked and are not whole again
+        self.suspects: dict[str, Cause] = {}  # instances that are silent, though perhaps by no fault of theirs
         self._by_service: dict[str, dict[str, Instance]] = {}
         self._by_session: dict[str, set[str]] = {}
         self._ttls: dict[str, float | None] = {}
@@ -70,6 +71,21 @@ class Catalog:
     def declare(self, services: Sequence[DeclaredService]) -> None:
         """These are the application's services; those declared before are no longer."""
         self.declared = {service.name: service for service in services}
+
+    def suspect(self, instance: Instance, cause: Cause) -> None:
+        """Say that an instance is doubted. It stays as it is, and no watcher is woken for a mere doubt."""
+        self.suspects[instance.id] = cause
+        self.story.remark(self.revision, instance, "suspect", cause)
+
+    def trust(self, instance: Instance, cause: Cause) -> None:
+        """It is doubted no more."""
+        if self.suspects.pop(instance.id, None) is not None:
+            self.story.remark(self.revision, instance, "no longer suspect", cause)
+
+    def shown(self, instance: Instance) -> Instance:
+        """An instance for people to look at: of one that is doubted, the doubt."""
+        doubt = self.suspects.get(instance.id)
+        return msgspec.structs.replace(instance, cause=doubt) if doubt is not None else instance
 
     def _take(self, change: KeyChange, restored: bool = False) -> Change | WantedChange | None:
         kind, _, name = change.key.partition("/")
@@ -122,6 +138,8 @@ class Catalog:
     def _replace(self, before: Instance | None, after: Instance) -> None:
         if before is not None and (before.service, before.session) != (after.service, after.session):
             self._remove(before)
+        if before is None or before.state is not after.state:
+            self.suspects.pop(after.id, None)
         self.instances[after.id] = after
         self._by_service.setdefault(after.service, {})[after.id] = after
         if after.session:
@@ -135,6 +153,7 @@ class Catalog:
         del self.instances[instance.id]
         del self._by_service[instance.service][instance.id]
         self.waiting.discard(instance.id)
+        self.suspects.pop(instance.id, None)
         if instance.session:
             mates = self._by_session[instance.session]
             mates.discard(instance.id)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from homeport.errors import BadArguments
+from homeport.health.checks import TTL
+from homeport.health.targets import target_of
 from homeport.model import Check
 from homeport.registry.api import InstanceSpec, OpenSession, OutsideInstance, Register, WatchRequest
 
@@ -14,7 +16,6 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 _SCHEMES = ("unix:/", "tcp://", "http://", "https://")
 # Workers only: the front passes requests on to it, and an outside program must not have it open sockets of this user's.
 _WORKER_SCHEMES = (*_SCHEMES, "http+unix:/")
-_CHECK_KINDS = ("http", "tcp", "grpc", "ttl")
 _WEEK = 7 * 86_400.0
 _MOST_REVISION = 2**53 - 1  # what JSON readers can hold
 
@@ -69,9 +70,7 @@ def outside(request: OutsideInstance) -> str:
     _common(request, "")
     if request.ttl is not None:
         _ttl(request.ttl)
-    _few("checks", request.checks, 16)
-    for index, check in enumerate(request.checks):
-        _check(check, f"checks[{index}]")
+    _checks(request.checks, request.endpoints, "checks")
     return name
 
 
@@ -93,6 +92,14 @@ def _instance(spec: InstanceSpec, field: str) -> None:
     _few(f"{field}.requires", spec.requires, 256)
     for index, dependency in enumerate(spec.requires):
         _text(f"{field}.requires[{index}].service", dependency.service, most=64)
+    _checks(spec.checks, spec.endpoints, f"{field}.checks")
+    for index, check in enumerate(spec.checks):
+        if check.kind == TTL:
+            raise BadArguments(f"{field}.checks[{index}].kind: a worker's own heartbeats say that it is alive")
+        if check.deregister_after is not None:
+            raise BadArguments(
+                f"{field}.checks[{index}].deregister_after: what a worker hosts is replaced, not removed"
+            )
     _text(f"{field}.contract", spec.contract, least=0, most=64)
 
 
@@ -124,13 +131,20 @@ def _metadata(field: str, metadata: Mapping[str, str]) -> None:
         _text(f"{field}[{key!r}]", value, least=0, most=4096)
 
 
-def _check(check: Check, field: str) -> None:
-    if check.kind not in _CHECK_KINDS:
-        raise BadArguments(f"{field}.kind: {_shown(check.kind)} is none of {', '.join(_CHECK_KINDS)}")
-    _text(f"{field}.target", check.target, least=0, most=512)
-    for name, seconds in (("interval", check.interval), ("timeout", check.timeout)):
-        if not 0 < seconds <= _WEEK:
-            raise BadArguments(f"{field}.{name}: {seconds} is not above 0 and up to {_WEEK:g} seconds")
+def _checks(declared: Sequence[Check], endpoints: Sequence[str], field: str) -> None:
+    _few(field, declared, 16)
+    for index, check in enumerate(declared):
+        place = f"{field}[{index}]"
+        _text(f"{place}.target", check.target, least=0, most=512)
+        _text(f"{place}.body", check.body, least=0, most=512)
+        _metadata(f"{place}.headers", check.headers)
+        _few(f"{place}.arguments", check.arguments, 64)
+        for number, argument in enumerate(check.arguments):
+            _text(f"{place}.arguments[{number}]", argument, least=0, most=4096)
+        try:
+            target_of(check, endpoints)
+        except ValueError as error:
+            raise BadArguments(f"{place}.{error}") from None
 
 
 def _ttl(ttl: float) -> None:

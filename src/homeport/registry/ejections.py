@@ -106,6 +106,16 @@ class Ejections:
             return instance
         return msgspec.structs.replace(instance, state=State.UNHEALTHY, cause=held.cause, waiting_for=())
 
+    def ejected(self, name: str) -> bool:
+        return name in self._held
+
+    def unejected(self, instance: Instance) -> Instance:
+        """The instance as it would be if it were not ejected."""
+        held = self._held.get(instance.id)
+        if held is None or instance.state is State.DRAINING:
+            return instance
+        return msgspec.structs.replace(instance, state=held.state, cause=held.state_cause)
+
     def _put(self, instance: Instance, state: State, cause: Cause) -> Put:
         since = instance.since if state is instance.state else self._clock.wall()
         moved = msgspec.structs.replace(instance, state=state, cause=cause, since=since)

@@ -33,6 +33,7 @@ class Ledger:
         self.on_change: list[Callable[[Change], None]] = []
         self.on_wanted: list[Callable[[str, int], None]] = []
         self.on_gone: list[Callable[[Instance], None]] = []
+        self.on_move: list[Callable[[Instance | None, Change], None]] = []  # with the instance as it was before
         self._index = ChangeIndex(store.revision)
         self.watchers = Watchers(store.id, self.catalog, self._index)
         self._load()
@@ -91,6 +92,7 @@ class Ledger:
             if isinstance(told, Change):
                 services.add(told.service)
                 self._index.record(told)
+                _call(self.on_move, before, told)
                 if told.instance is None and before is not None:
                     _call(self.on_gone, before)
                 _call(self.on_change, told)

@@ -8,13 +8,24 @@ from collections.abc import Callable
 import msgspec
 
 from homeport.errors import BadArguments, NotAllowed, UsageError
-from homeport.model import Durability, Instance, State
+from homeport.health.detector import (
+    DetectorLimits,
+    Effect,
+    Expired,
+    FailureDetector,
+    Probe,
+    Recovered,
+    Slept,
+    Suspected,
+)
+from homeport.model import Cause, Durability, Instance, State
 from homeport.registry import checks, records
 from homeport.registry.api import Done, OutsideInstance
 from homeport.registry.ledger import Ledger
 from homeport.registry.records import OutsideRecord
-from homeport.registry.sessions import LEASE_EXPIRED, Expired, Leases
+from homeport.registry.sessions import LEASE_EXPIRED, SUSPECT
 from homeport.registry.store.port import Conflict, Delete
+from homeport.registry.wellbeing import Wellbeing
 
 log = logging.getLogger("homeport.registry")
 
@@ -22,15 +33,18 @@ log = logging.getLogger("homeport.registry")
 class Outsiders:
     """Keeps outside instances: their registration is a declaration, their silence a run-time fact."""
 
-    def __init__(self, ledger: Ledger, period: float) -> None:
+    def __init__(self, ledger: Ledger, wellbeing: Wellbeing, period: float) -> None:
         self._ledger, self._catalog, self._clock = ledger, ledger.catalog, ledger.clock
-        self.leases = Leases(period, ledger.clock.now())
-        self.hold_back: Callable[[Instance], Instance] = lambda instance: instance  # what is written in its place
+        self._wellbeing = wellbeing
+        self.leases = FailureDetector(ledger.clock.now(), DetectorLimits(period=period))
+        self.on_beat: list[Callable[[str], None]] = []
+        self.on_suspicion: list[Callable[[Instance], None]] = []
 
     def restore(self) -> None:
         """Those of before a restart have one more time to live in which to be heard."""
         for instance, ttl in self._catalog.outside_leases():
             self.leases.open(instance, ttl, self._clock.now(), grace=ttl)
+            self._belongs(self._catalog.instances[instance])
 
     async def put(self, request: OutsideInstance) -> Done:
         """Register, or change what was registered; the same again only renews it."""
@@ -40,17 +54,31 @@ class Outsiders:
         record = self._record(request, service, before)
         if before is not None and _same(record, before):
             self._lease(request)
+            self._heard(request.id)
             return Done(revision=before.instance.revision, durability=Durability.SYNCED)
-        kept = msgspec.structs.replace(record, instance=self.hold_back(record.instance))
-        done = await self._ledger.declare([records.put_outside(kept)])
+        done = await self._declare(record)
         self._lease(request)
+        self._belongs(record.instance)
+        self._heard(request.id)
+        return done
+
+    async def _declare(self, record: OutsideRecord) -> Done:
+        expected = self._wellbeing.expect(record.instance)
+        kept = msgspec.structs.replace(record, instance=self._wellbeing.held_back(record.instance))
+        try:
+            done = await self._ledger.declare([records.put_outside(kept)])
+        except BaseException:
+            self._wellbeing.not_declared(record.instance, expected)
+            raise
+        await self._wellbeing.declared(record.instance)
         return done
 
     async def beat(self, instance: str) -> bool:
         """Whether it is registered."""
         if instance not in self._catalog.instances or not self._catalog.instances[instance].outside:
             return False
-        self.leases.renew(instance, self._clock.now())
+        self.leases.renewed(instance, self._clock.now())
+        self._heard(instance)
         return True
 
     async def delete(self, instance: str, reason: str) -> Done:
@@ -67,15 +95,59 @@ class Outsiders:
         self.leases.close(instance)
         return done
 
+    async def expel(self, instance: str, cause: Cause) -> None:
+        """Remove one whose checks have failed for too long."""
+        record = self._catalog.outside(instance)
+        if record is not None:
+            await self._ledger.remove([record.instance], cause)
+            self.leases.close(instance)
+            log.warning("instance.expelled", extra={"instance": instance, "evidence": cause.evidence})
+
+    async def probed(self, instance: str, alive: bool | None, evidence: str) -> None:
+        """The answer to a suspicion."""
+        await self._carry_out(self.leases.probed(instance, alive, self._clock.now(), evidence))
+
     async def tick(self) -> None:
-        for expired in self.leases.tick(self._clock.now()):
-            await self._expire(expired)
+        await self._carry_out(self.leases.tick(self._clock.now(), self._clock.wall()))
+
+    async def _carry_out(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Expired():
+                    await self._expire(effect)
+                case Suspected(holder=holder, silence=silence, doubt=doubt, grace=grace):
+                    evidence = f"{silence:.1f} s of silence, but {doubt}; it has another {grace:g} s, and is looked at"
+                    if holder in self._catalog.instances:
+                        cause = self._ledger.cause(SUSPECT, "registry", evidence)
+                        self._catalog.suspect(self._catalog.instances[holder], cause)
+                case Recovered(holder=holder, how=how):
+                    if holder in self._catalog.instances:
+                        self._catalog.trust(self._catalog.instances[holder], self._ledger.cause(how, "registry"))
+                case Probe(holder=holder):
+                    self._suspect(holder)
+                case Slept():
+                    pass  # those who keep the workers' leases say so
+
+    def _suspect(self, instance: str) -> None:
+        record = self._catalog.outside(instance)
+        if record is not None:
+            for callback in self.on_suspicion:
+                callback(record.instance)
+
+    def _heard(self, instance: str) -> None:
+        for callback in self.on_beat:
+            callback(instance)
+
+    def _belongs(self, instance: Instance) -> None:
+        self.leases.belongs(instance.id, (f"service {instance.service}",))
 
     async def _expire(self, lease: Expired) -> None:
         record = self._catalog.outside(lease.holder)
         if record is None:
             return
         evidence = f"{lease.silence:.1f} s of silence, {record.ttl:g} s are allowed"
+        if lease.evidence:
+            evidence += f"; {lease.evidence}"
         try:
             await self._ledger.remove([record.instance], self._ledger.cause(LEASE_EXPIRED, "registry", evidence))
         except Conflict:  # it is being registered anew at this moment
@@ -122,5 +194,7 @@ class Outsiders:
 
 
 def _same(record: OutsideRecord, before: OutsideRecord) -> bool:
-    new = msgspec.structs.replace(record.instance, cause=before.instance.cause, revision=before.instance.revision)
-    return record.ttl == before.ttl and new == before.instance
+    """Whether the same is declared; the state is not for the program to declare."""
+    was = before.instance
+    new = msgspec.structs.replace(record.instance, state=was.state, cause=was.cause, revision=was.revision)
+    return record.ttl == before.ttl and new == was

@@ -11,6 +11,7 @@ from pathlib import Path
 from homeport.clock import Clock, SystemClock
 from homeport.contracts.api import Contract
 from homeport.errors import BadArguments, UnknownService
+from homeport.health.damping import DampingLimits
 from homeport.model import Cause, Change, Completeness, Instance, State
 from homeport.registry import checks, records, summary
 from homeport.registry.api import (
@@ -39,6 +40,7 @@ from homeport.registry.records import DeclaredService, WantedRecord
 from homeport.registry.store.embedded import EmbeddedStore
 from homeport.registry.store.port import Delete
 from homeport.registry.store.recovery import Recovery
+from homeport.registry.wellbeing import Wellbeing
 from homeport.registry.workers import Workers
 
 __all__ = ["DeclaredService", "Registry"]
@@ -66,15 +68,16 @@ class Registry:
         node: str,
         clock: Clock,
         alive: Callable[[int], bool] | None,
+        damping: DampingLimits | None,
         tasks: asyncio.TaskGroup,
     ) -> None:
         self.recovery: Recovery = store.report
         self._ledger = Ledger(store, clock, store.history)
         self._catalog, self._clock, self._tasks = self._ledger.catalog, clock, tasks
-        self._workers = Workers(self._ledger, node, PERIOD, alive)
-        self._outsiders = Outsiders(self._ledger, PERIOD)
         self._ejections = Ejections(self._ledger)
-        self._workers.hold_back = self._outsiders.hold_back = self._ejections.held_back
+        self._wellbeing = Wellbeing(self._ledger, self._ejections, damping)
+        self._workers = Workers(self._ledger, self._wellbeing, node, PERIOD, alive)
+        self._outsiders = Outsiders(self._ledger, self._wellbeing, PERIOD)
         self._resume_by = 0.0  # until when sessions of before a restart may come back
         self._next_sweep = clock.now() + SWEEP
 
@@ -87,11 +90,13 @@ class Registry:
         node: str = "",
         clock: Clock | None = None,
         alive: Callable[[int], bool] | None = None,
+        damping: DampingLimits | None = DampingLimits(),  # noqa: B008 - a value
     ) -> AsyncIterator[Registry]:
         """A running registry on the data in ``folder``, closed when the block ends.
 
         ``alive`` says whether the process of a worker still runs: an instance whose lease expires is then unhealthy,
-        not gone. ``recovery`` of the registry says what opening found.
+        not gone. ``damping`` says when one that flaps is held back; ``None``: never. ``recovery`` of the registry says
+        what opening found.
 
         Raises:
             FolderInUse: another process has the folder open.
@@ -100,7 +105,7 @@ class Registry:
         """
         failure: Exception | None = None
         async with EmbeddedStore.open(folder) as store, asyncio.TaskGroup() as tasks:
-            registry = cls(store, node, clock or SystemClock(), alive, tasks)
+            registry = cls(store, node, clock or SystemClock(), alive, damping, tasks)
             await registry._restore()
             running = [
                 tasks.create_task(registry._tick_forever(), name="registry.tick"),
@@ -177,7 +182,8 @@ class Registry:
 
     async def instances(self, service: str = "") -> list[Instance]:
         found = self._catalog.of_service(service) if service else self._catalog.instances
-        return sorted(found.values(), key=lambda instance: (instance.service, instance.id))
+        found_here = sorted(found.values(), key=lambda instance: (instance.service, instance.id))
+        return [self._catalog.shown(instance) for instance in found_here] if self._catalog.suspects else found_here
 
     async def contract(self, fingerprint: str) -> Contract | None:
         return self._catalog.contracts.get(fingerprint)
@@ -196,6 +202,9 @@ class Registry:
 
     async def readmit(self, instance: str, cause: Cause) -> Done:
         return await self._ejections.readmit(instance, cause)
+
+    async def forgive(self, instance: str, cause: Cause) -> bool:
+        return await self._wellbeing.forgive(instance, cause)
 
     # -- outside programs ----------------------------------------------------------------------------------------------
 
@@ -287,6 +296,36 @@ class Registry:
         """Call with service and number whenever somebody has asked for another number of instances."""
         self._ledger.on_wanted.append(callback)
 
+    # -- for the health monitor in the same process --------------------------------------------------------------------
+
+    def on_beat(self, callback: Callable[[str], None]) -> None:
+        """Call with the id of every outside instance that says it is alive."""
+        self._outsiders.on_beat.append(callback)
+
+    def on_suspicion(self, callback: Callable[[Instance], None]) -> None:
+        """Call for every outside instance that is to be looked at, because its silence may be somebody else's fault."""
+        self._outsiders.on_suspicion.append(callback)
+
+    async def probed(self, instance: str, alive: bool | None, evidence: str) -> None:
+        """The answer to a suspicion; ``None``: it could not be found out."""
+        await self._outsiders.probed(instance, alive, evidence)
+
+    async def check_failed(self, instance: str, check: str, cause: Cause) -> None:
+        """The check of this key has something against the instance."""
+        await self._wellbeing.check_failed(instance, check, cause)
+
+    async def check_passed(self, instance: str, check: str, cause: Cause) -> None:
+        """The check of this key has nothing against the instance any more."""
+        await self._wellbeing.check_passed(instance, check, cause)
+
+    async def expel(self, instance: str, cause: Cause) -> None:
+        """Remove an outside instance.
+
+        Raises:
+            Conflict: it is being declared anew at this moment.
+        """
+        await self._outsiders.expel(instance, cause)
+
     # -- behind the scenes ---------------------------------------------------------------------------------------------
 
     async def _restore(self) -> None:
@@ -306,6 +345,7 @@ class Registry:
             },
         )
         await self._workers.restore()
+        self._wellbeing.restore()
         self._outsiders.restore()
         if not report.fresh:
             ttls = [min(session.ttl, LONGEST_WAIT) for session in self._catalog.sessions.values()]
@@ -327,6 +367,7 @@ class Registry:
             await self._workers.tick()
             await self._outsiders.tick()
             await self._ejections.tick()
+            await self._wellbeing.tick()
             self._update_completeness()
             await self._sweep_contracts()
 
@@ -334,6 +375,7 @@ class Registry:
         while True:
             await self._ledger.changed.wait()
             self._ledger.changed.clear()
+            await self._wellbeing.settle()
             await self._workers.settle()
 
     def _update_completeness(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 
-from homeport.model import Cause, Change, Instance
+from homeport.model import Cause, Change, Instance, State
 from homeport.registry.api import StoryEntry
 
 
@@ -36,6 +36,12 @@ class StoryBook:
     def tell_service(self, revision: int, service: str, event: str, cause: Cause) -> None:
         """Enter what was decided for a service as a whole."""
         self._enter(StoryEntry(revision=revision, service=service, instance="", event=event, cause=cause))
+
+    def remark(self, revision: int, instance: Instance, event: str, cause: Cause) -> None:
+        """Enter what was thought of an instance, without anything having changed."""
+        self._enter(
+            StoryEntry(revision=revision, service=instance.service, instance=instance.id, event=event, cause=cause)
+        )
 
     def of_service(self, service: str) -> tuple[StoryEntry, ...]:
         """Oldest first."""
@@ -72,4 +78,5 @@ def _event(before: Instance | None, after: Instance | None) -> str:
         return f"waiting for {', '.join(after.waiting_for)}" if after.waiting_for else "waits for nobody"
     if before.session != after.session or before.endpoints != after.endpoints:
         return "registered again"
-    return ""
+    reasons = [one.cause.what if one.cause is not None else "" for one in (before, after)]
+    return f"still unhealthy: {reasons[1]}" if after.state is State.UNHEALTHY and reasons[0] != reasons[1] else ""

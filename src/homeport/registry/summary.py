@@ -58,7 +58,7 @@ def tell(catalog: Catalog, name: str) -> Story:
         return Story(name=name, summary=_of_service(catalog, name), entries=catalog.story.of_service(name))
     entries = catalog.story.of_instance(name)
     if instance is not None:
-        return Story(name=name, summary=_of_instance(instance), entries=entries)
+        return Story(name=name, summary=_of_instance(catalog.shown(instance)), entries=entries)
     if entries:
         gone = entries[-1]
         return Story(name=name, summary=f"{name} of {gone.service} is gone: {_because(gone.cause)}", entries=entries)

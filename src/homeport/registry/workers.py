@@ -10,6 +10,16 @@ import msgspec
 from homeport.discovery.readiness import Readiness, Start
 from homeport.discovery.resolve import resolve
 from homeport.errors import BadArguments
+from homeport.health.detector import (
+    DetectorLimits,
+    Effect,
+    Expired,
+    FailureDetector,
+    Probe,
+    Recovered,
+    Slept,
+    Suspected,
+)
 from homeport.model import Cause, Dependency, Instance, State
 from homeport.registry import records
 from homeport.registry.api import (
@@ -27,8 +37,9 @@ from homeport.registry.api import (
 from homeport.registry.ledger import Ledger
 from homeport.registry.outbox import Outbox
 from homeport.registry.records import DeclaredService, SessionRecord
-from homeport.registry.sessions import LEASE_EXPIRED, Expired, Leases, UnknownSession
+from homeport.registry.sessions import LEASE_EXPIRED, SUSPECT, UnknownSession
 from homeport.registry.store.port import Put
+from homeport.registry.wellbeing import STALLED, Wellbeing
 
 log = logging.getLogger("homeport.registry")
 discovery = logging.getLogger("homeport.discovery")
@@ -43,16 +54,18 @@ class Workers:
     ``alive`` says whether a process still runs; without it, an expired lease is taken for a death.
     """
 
-    def __init__(self, ledger: Ledger, node: str, period: float, alive: Callable[[int], bool] | None) -> None:
+    def __init__(
+        self, ledger: Ledger, wellbeing: Wellbeing, node: str, period: float, alive: Callable[[int], bool] | None
+    ) -> None:
         self._ledger, self._catalog, self._clock = ledger, ledger.catalog, ledger.clock
-        self._node, self._alive = node, alive
-        self.leases = Leases(period, ledger.clock.now())
+        self._wellbeing, self._node, self._alive = wellbeing, node, alive
+        self.leases = FailureDetector(ledger.clock.now(), DetectorLimits(period=period))
         self.counters: dict[str, Counters] = {}  # per instance, as last heard
         self.may_start: Callable[[Instance], bool] = lambda _: True  # asked before a waiting instance is started
-        self.hold_back: Callable[[Instance], Instance] = lambda instance: instance  # what is written in its place
         self._trials: dict[tuple[str, str], float] = {}  # (service, release) → share of the service's calls
         self.unresumed: set[str] = set()  # sessions of before a restart that have not come back yet
         self._silent: set[str] = set()  # sessions whose lease ran out though their process is alive
+        self._stalled: set[str] = set()  # sessions whose loop is held up
         self._lags: dict[str, float] = {}  # seconds the loop of each session was behind when last heard
         self._outboxes: dict[str, Outbox] = {}
         self._readiness = Readiness()
@@ -68,6 +81,7 @@ class Workers:
                 await self._end(record, self._ledger.cause("process exited", "registry", evidence))
             else:
                 self.leases.open(record.id, record.ttl, self._clock.now(), grace=record.ttl)
+                self._belongs(record.id)
                 self.unresumed.add(record.id)
         for service in {instance.service for instance in self._catalog.instances.values()}:
             self._depend(service)
@@ -98,8 +112,10 @@ class Workers:
 
     async def beat(self, beat: Heartbeat) -> bool:
         """Whether the session is known; if not, it must be opened again."""
-        if not self.leases.renew(beat.session, self._clock.now()):
+        if not self.leases.renewed(beat.session, self._clock.now()):
             return False
+        if beat.stalled or beat.session in self._stalled:
+            await self._note_stall(beat)
         self.unresumed.discard(beat.session)
         self._lags[beat.session] = beat.lag
         self.counters.update((name, one) for name, one in beat.counters.items() if name in self._catalog.instances)
@@ -116,12 +132,7 @@ class Workers:
 
     async def tick(self) -> None:
         """End what has been silent for too long."""
-        slept = self.leases.slept
-        expired = self.leases.tick(self._clock.now())
-        if self.leases.slept > slept:
-            log.warning("registry.was_asleep", extra={"seconds": round(self.leases.slept - slept, 3)})
-        for lease in expired:
-            await self._expire(lease)
+        await self._carry_out(self.leases.tick(self._clock.now(), self._clock.wall()))
         for session in list(self._silent):
             record = self._catalog.sessions.get(session)
             if record is None:
@@ -129,6 +140,43 @@ class Workers:
             elif not self._is_alive(record):
                 evidence = f"process {record.pid} has ended; it had been silent before"
                 await self._end(record, self._ledger.cause("process exited", "registry", evidence))
+
+    async def _carry_out(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Expired():
+                    await self._expire(effect)
+                case Suspected(holder=session, silence=silence, doubt=doubt, grace=grace):
+                    evidence = f"{silence:.1f} s of silence, but {doubt}; it has another {grace:g} s to be heard"
+                    for instance in self._catalog.of_session(session):
+                        self._catalog.suspect(instance, self._ledger.cause(SUSPECT, "registry", evidence))
+                case Recovered(holder=session, how=how):
+                    for instance in self._catalog.of_session(session):
+                        self._catalog.trust(instance, self._ledger.cause(how, "registry"))
+                case Probe(holder=session):
+                    await self._probe(session)
+                case Slept(seconds=seconds, why=why):
+                    log.warning("registry.was_asleep", extra={"seconds": round(seconds, 3), "why": why})
+
+    async def _probe(self, session: str) -> None:
+        """A process that has ended is dead for certain; one that has not may be stuck all the same."""
+        record = self._catalog.sessions.get(session)
+        if record is None or not record.pid or self._alive is None or self._alive(record.pid):
+            return
+        for effect in self.leases.probed(session, False, self._clock.now(), f"process {record.pid} has ended"):
+            if isinstance(effect, Expired):
+                await self._end(record, self._ledger.cause("process exited", "registry", effect.evidence))
+
+    async def _note_stall(self, beat: Heartbeat) -> None:
+        record = self._catalog.sessions.get(beat.session)
+        who, hosted = f"worker {record.worker}" if record else "", self._catalog.of_session(beat.session)
+        if beat.stalled:
+            self._stalled.add(beat.session)
+            evidence = f"{beat.stalled:.1f} s" + (f" in {beat.blocked_in}" if beat.blocked_in else "")
+            await self._wellbeing.stalled(hosted, self._ledger.cause(STALLED, who, evidence[-_MOST_EVIDENCE:]))
+        else:
+            self._stalled.discard(beat.session)
+            await self._wellbeing.flowing(hosted, self._ledger.cause("event loop flows again", who))
 
     async def _expire(self, lease: Expired) -> None:
         record = self._catalog.sessions.get(lease.holder)
@@ -146,6 +194,8 @@ class Workers:
             await self._end(record, self._ledger.cause(LEASE_EXPIRED, "registry", evidence))
             return
         self._silent.add(record.id)
+        for instance in self._catalog.of_session(record.id):
+            self._catalog.suspects.pop(instance.id, None)
         cause = self._ledger.cause(LEASE_EXPIRED, "registry", f"{evidence}; process {record.pid} is alive")
         ailing = [one for one in self._catalog.of_session(record.id) if one.state is not State.DRAINING]
         await self._write([self._moved(one, State.UNHEALTHY, cause) for one in ailing])
@@ -156,6 +206,7 @@ class Workers:
         await self._ledger.store.close_session(record.id, records.encode(cause))
         self.leases.close(record.id)
         self._silent.discard(record.id)
+        self._stalled.discard(record.id)
         self.unresumed.discard(record.id)
         self._lags.pop(record.id, None)
         outbox = self._outboxes.pop(record.id, None)
@@ -185,6 +236,7 @@ class Workers:
                 self._readiness.forget(instance.id)
         contracts = [one for one in request.contracts if self._catalog.contracts.get(one.fingerprint) != one]
         await self._write(fresh, [records.put_contract(contract) for contract in contracts])
+        self._belongs(request.session)
         for service in {spec.service for spec in request.instances}:
             self._depend(service)
         discovery.debug("registry.updated", extra={"revision": self._catalog.revision, "instances": len(fresh)})
@@ -236,6 +288,11 @@ class Workers:
         found = [one for one in found if one.release == release and one.share != share]
         await self._write([msgspec.structs.replace(one, share=share) for one in found])
 
+    def _belongs(self, session: str) -> None:
+        """What fails together with a worker: its node, and the services it hosts."""
+        services = sorted({one.service for one in self._catalog.of_session(session)})
+        self.leases.belongs(session, [f"node {self._node}", *(f"service {name}" for name in services)])
+
     def _session(self, session: str) -> SessionRecord:
         record = self._catalog.sessions.get(session)
         if record is None:
@@ -280,6 +337,7 @@ class Workers:
             zone=spec.zone,
             tags=spec.tags,
             metadata=spec.metadata,
+            checks=spec.checks,
             requires=spec.requires,
             waiting_for=before.waiting_for if before and same else (),
             public=spec.public,
@@ -306,7 +364,9 @@ class Workers:
         )
 
     async def _write(self, instances: Sequence[Instance], others: Sequence[Put] = ()) -> None:
-        puts = [*others, *(records.put_instance(self.hold_back(instance)) for instance in instances)]
+        held = [self._wellbeing.held_back(instance) for instance in instances]
+        fresh = [one for one in held if not _same(one, self._catalog.instances.get(one.id))]
+        puts = [*others, *(records.put_instance(instance) for instance in fresh)]
         if puts:
             await self._ledger.tell(puts)
 
@@ -379,8 +439,14 @@ class Workers:
 
     async def commands(self, session: str) -> AsyncGenerator[AnyCommand, None]:
         self._session(session)
-        async for command in self._outbox(session).stream():
-            yield command
+        lost = True
+        try:
+            async for command in self._outbox(session).stream():
+                yield command
+            lost = False
+        finally:
+            if lost:  # not by the end of the session, nor by a later stream
+                self.leases.lost(session, self._clock.now(), "its connection broke")
 
     def _outbox(self, session: str) -> Outbox:
         return self._outboxes.setdefault(session, Outbox())

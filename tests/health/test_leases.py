@@ -6,24 +6,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from homeport.registry.sessions import Expired, Leases
+from homeport.health.detector import DetectorLimits, Expired, FailureDetector
 
 PERIOD, TTL = 0.5, 3.0
 
 
-def run(leases: Leases, start: float, end: float, beating: set[str] | None = None) -> list[tuple[float, str]]:
+def detector() -> FailureDetector:
+    return FailureDetector(now=0, limits=DetectorLimits(period=PERIOD))
+
+
+def expired(leases: FailureDetector, now: float) -> list[Expired]:
+    return [effect for effect in leases.tick(now) if isinstance(effect, Expired)]
+
+
+def run(leases: FailureDetector, start: float, end: float, beating: set[str] | None = None) -> list[tuple[float, str]]:
     """Tick on time, with everyone in ``beating`` heard at each tick; who expired, and when."""
-    expired = []
+    gone = []
     for step in range(round((end - start) / PERIOD)):
         now = start + (step + 1) * PERIOD
         for holder in beating or ():
-            leases.renew(holder, now)
-        expired += [(now, effect.holder) for effect in leases.tick(now)]
-    return expired
+            leases.renewed(holder, now)
+        gone += [(now, effect.holder) for effect in expired(leases, now)]
+    return gone
 
 
 def test_a_lease_runs_out_after_its_full_silence_and_says_how_long_it_was() -> None:
-    leases = Leases(PERIOD, now=0)
+    leases = detector()
     leases.open("a", TTL, now=0)
     assert run(leases, 0, 2.5) == []
     assert leases.tick(3.0) == [Expired("a", silence=3.0)]
@@ -31,48 +39,48 @@ def test_a_lease_runs_out_after_its_full_silence_and_says_how_long_it_was() -> N
 
 
 def test_a_heartbeat_gives_the_full_time_again() -> None:
-    leases = Leases(PERIOD, now=0)
+    leases = detector()
     leases.open("a", TTL, now=0)
     assert run(leases, 0, 2.5) == []
-    assert leases.renew("a", now=2.5)
+    assert leases.renewed("a", now=2.5)
     assert run(leases, 2.5, 5.0) == []
     assert leases.tick(5.5) == [Expired("a", silence=3.0)]
-    assert not leases.renew("a", now=6.0)
+    assert not leases.renewed("a", now=6.0)
 
 
 def test_a_closed_lease_does_not_expire() -> None:
-    leases = Leases(PERIOD, now=0)
+    leases = detector()
     leases.open("a", TTL, now=0)
     leases.close("a")
     assert run(leases, 0, 20) == []
 
 
 def test_a_late_tick_extends_every_lease_by_its_lateness_and_expires_nobody() -> None:
-    leases = Leases(PERIOD, now=0)
+    leases = detector()
     for holder in ("a", "b"):
         leases.open(holder, TTL, now=0)
     assert run(leases, 0, 1) == []
-    assert leases.tick(now=3601) == []  # a laptop lid was closed for an hour
+    assert expired(leases, now=3601) == []  # a laptop lid was closed for an hour
     assert leases.slept == 3601 - 1.5
     assert run(leases, 3601, 3602) == []
     assert {holder for _, holder in run(leases, 3602, 3604)} == {"a", "b"}
 
 
 def test_a_first_tick_that_comes_late_expires_nobody_either() -> None:
-    leases = Leases(PERIOD, now=0)
+    leases = detector()
     leases.open("a", TTL, now=0)
-    assert leases.tick(now=100) == []
+    assert expired(leases, now=100) == []
 
 
 def test_the_first_lease_after_a_restart_lasts_a_grace_longer() -> None:
-    leases = Leases(PERIOD, now=0)
+    leases = detector()
     leases.open("a", TTL, now=0, grace=TTL)
     assert run(leases, 0, 5.5) == []
     assert leases.tick(6.0) == [Expired("a", silence=6.0)]
 
 
 def test_when_most_fall_silent_together_nobody_expires_until_another_round_shows_who_is_alive() -> None:
-    leases = Leases(PERIOD, now=0)
+    leases = detector()
     fleet = {f"w{number}" for number in range(10)}
     for holder in fleet:
         leases.open(holder, TTL, now=0)
@@ -85,7 +93,7 @@ def test_when_most_fall_silent_together_nobody_expires_until_another_round_shows
 
 
 def test_a_suspicion_ends_by_itself_also_when_all_are_dead() -> None:
-    leases = Leases(PERIOD, now=0)
+    leases = detector()
     for number in range(10):
         leases.open(f"w{number}", TTL, now=0)
     assert len(run(leases, 0, 6.5)) == 10
@@ -93,7 +101,7 @@ def test_a_suspicion_ends_by_itself_also_when_all_are_dead() -> None:
 
 
 def test_beats_that_are_spread_out_do_not_hide_that_most_fell_silent() -> None:
-    leases = Leases(PERIOD, now=0)
+    leases = detector()
     for number in range(10):
         leases.open(f"w{number}", TTL, now=number / 10)
     assert run(leases, 0, 3.5) == []
@@ -101,7 +109,7 @@ def test_beats_that_are_spread_out_do_not_hide_that_most_fell_silent() -> None:
 
 
 def test_the_death_of_a_few_is_believed_at_once() -> None:
-    leases = Leases(PERIOD, now=0)
+    leases = detector()
     for number in range(10):
         leases.open(f"w{number}", TTL, now=0)
     alive = {f"w{number}" for number in range(4, 10)}
@@ -110,7 +118,7 @@ def test_the_death_of_a_few_is_believed_at_once() -> None:
 
 
 def test_a_small_fleet_is_believed_too() -> None:
-    leases = Leases(PERIOD, now=0)
+    leases = detector()
     for number in range(4):
         leases.open(f"w{number}", TTL, now=0)
     assert len(run(leases, 0, 3.0)) == 4
@@ -118,10 +126,10 @@ def test_a_small_fleet_is_believed_too() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.floats(0, 20)), max_size=30))
 def test_nobody_expires_before_the_full_silence(beats: list[tuple[str, float]]) -> None:
-    leases, heard, now = Leases(PERIOD, now=0), dict[str, float](), 0.0
+    leases, heard, now = detector(), dict[str, float](), 0.0
     for holder, wait in beats:
         now += wait
-        for effect in leases.tick(now):
+        for effect in expired(leases, now):
             assert now - heard[effect.holder] >= TTL - 1e-9
         leases.open(holder, TTL, now)
         heard[holder] = now
@@ -132,7 +140,7 @@ class LeaseMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.leases = Leases(PERIOD, now=0)
+        self.leases = detector()
         self.now = 0.0
         self.beating: set[str] = set()
         self.silent_since: dict[str, float] = {}
@@ -155,8 +163,8 @@ class LeaseMachine(RuleBasedStateMachine):
         for _ in range(ticks):
             self.now += PERIOD
             for holder in self.beating:
-                assert self.leases.renew(holder, self.now)
-            for effect in self.leases.tick(self.now):
+                assert self.leases.renewed(holder, self.now)
+            for effect in expired(self.leases, self.now):
                 assert self.now - self.silent_since[effect.holder] >= TTL - 1e-6
                 del self.silent_since[effect.holder]
 
@@ -165,9 +173,9 @@ class LeaseMachine(RuleBasedStateMachine):
         self.now += seconds
         for holder in self.silent_since:
             self.silent_since[holder] += seconds - PERIOD
-        assert self.leases.tick(self.now) == []
+        assert expired(self.leases, self.now) == []
         for holder in self.beating:
-            assert self.leases.renew(holder, self.now)
+            assert self.leases.renewed(holder, self.now)
 
     @rule()
     def long_after(self) -> None:
