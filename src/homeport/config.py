@@ -81,10 +81,21 @@ class ServiceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         return f"ServiceConfig({redacted(self)})"
 
 
+class HealthConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[health]``: how instances are looked at, and when one that flaps is held back."""
+
+    allow: tuple[str, ...] = ()  # hosts, addresses and networks that checks may connect to; none: any host's own
+    commands: tuple[str, ...] = ()  # paths of programs that command checks may run
+    damping: bool = True
+    damping_half_life: Duration = 60.0  # of the penalty for becoming unhealthy; 0: no damping
+    damping_longest: Duration = 300.0  # that one is held back, however often it flaps
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that can be set."""
 
     node: NodeConfig = NodeConfig()
+    health: HealthConfig = HealthConfig()
     services: dict[str, ServiceConfig] = {}
 
 

@@ -20,6 +20,7 @@ import homeport
 from homeport import processes
 from homeport.clock import Clock
 from homeport.errors import ConfigError
+from homeport.health.allowed import Allowed
 from homeport.model import Cause
 from homeport.node import logs, port
 from homeport.node.adoption import Record, Records
@@ -30,6 +31,7 @@ from homeport.node.census import Census
 from homeport.node.children import FRONT, Children, FrontLauncher, WorkerLauncher
 from homeport.node.desired import SUPERVISOR, Fleet
 from homeport.node.front import Front
+from homeport.node.health import damping, monitored
 from homeport.node.launch import OsProcess, adopt
 from homeport.node.lock import held
 from homeport.node.process import PATIENCE, NodeProcess, node_name
@@ -53,6 +55,7 @@ async def serve(spec: NodeSpec, environ: Mapping[str, str], clock: Clock) -> Non
     """
     data, config = Path(spec.data), spec.config
     port.check_exposure(config.node)
+    Allowed(config.health.allow)  # refused now, not once the services run
     prepare_data_folder(data)
     with held(data):
         writer = logs.open_log(data / "logs", config.node.log_level)
@@ -61,13 +64,20 @@ async def serve(spec: NodeSpec, environ: Mapping[str, str], clock: Clock) -> Non
         async with AsyncExitStack() as stack:
             reading = asyncio.create_task(asyncio.to_thread(source.read), name="node.source")
             try:
-                opening = Registry.open(data / "registry", node=node_name(spec), clock=clock, alive=_alive)
+                opening = Registry.open(
+                    data / "registry",
+                    node=node_name(spec),
+                    clock=clock,
+                    alive=_alive,
+                    damping=damping(config.health),
+                )
                 registry = await stack.enter_async_context(opening)
                 edition = await reading
             finally:
                 await asyncio.gather(reading, return_exceptions=True)
             census = Census(await registry.instances())
             node = Assembly(spec, environ, clock, registry, census, edition, source)
+            await stack.enter_async_context(monitored(registry, config.health, clock))
             await stack.enter_async_context(node.serving())
             if spec.detach:
                 writer.take_over(1, 2)
