@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import pytest
+
+from homeport.contracts.api import Contract
+from homeport.contracts.signature import ServiceSignature
 from homeport.logfiles import LogRecordView, RotatingWriter, parse_line
 from homeport.rpc.context import CURRENT, CallContext
-from homeport.worker.logs import LineHandler, LineStream
+from homeport.rpc.serving import Edges
+from homeport.worker.host import HostedInstance
+from homeport.worker.logs import LineHandler, LineStream, Whose, adopt_structlog
 
 
 def records(path: Path) -> list[LogRecordView]:
@@ -36,6 +44,52 @@ def test_a_structlog_line_keeps_its_fields(tmp_path: Path) -> None:
     structured, plain = records(tmp_path / "w.log")
     assert (structured.message, structured.level, structured.fields) == ("card.declined", "warning", {"amount": 5})
     assert plain.message == "{not json"
+
+
+def test_structlog_that_nobody_has_set_up_keeps_fields_levels_and_tracebacks(tmp_path: Path) -> None:
+    code = (
+        "import structlog; from homeport.worker.logs import adopt_structlog, capture\n"
+        f"capture({str(tmp_path / 'w.log')!r}); adopt_structlog()\n"
+        "structlog.get_logger().warning('card.declined', amount=5, card=object)\n"
+        "try: 1 / 0\n"
+        "except ZeroDivisionError: structlog.get_logger().exception('sum.failed')\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=50)
+    declined, failed = records(tmp_path / "w.log")
+    assert (declined.message, declined.level) == ("card.declined", "warning")
+    assert declined.fields == {"amount": 5, "card": "<class 'object'>"}
+    assert (failed.message, failed.level) == ("sum.failed", "error")
+    assert "ZeroDivisionError" in failed.exception
+
+
+def test_structlog_that_the_code_has_set_up_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "structlog", SimpleNamespace(is_configured=lambda: True))
+    adopt_structlog()
+
+
+async def test_lines_name_the_instance_of_the_call_or_the_hook_that_writes_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = LineStream(RotatingWriter(tmp_path / "w.log"), "stdout", "info", 1)
+    monkeypatch.setattr(Whose, "instances", {"payment": "payment-1"})
+
+    class Shop:
+        def startup(self) -> None:
+            print("opening", file=stream)
+
+    async def open_it() -> None:
+        signature = ServiceSignature("shop", Contract(service="shop"), {})
+        shop = HostedInstance(id="shop-2", target=Shop(), signature=signature, edges=Edges(), concurrency=1, threads=1)
+        await shop.hook("startup")
+        shop.close()
+
+    await asyncio.create_task(open_it())
+    token = CURRENT.set(CallContext("payment", "process"))
+    print("paying", file=stream)
+    CURRENT.reset(token)
+    print("neither", file=stream)
+    said = [(record.message, record.service, record.instance) for record in records(tmp_path / "w.log")]
+    assert said == [("opening", "shop", "shop-2"), ("paying", "payment", "payment-1"), ("neither", "", "")]
 
 
 def test_logging_keeps_level_fields_and_traceback(tmp_path: Path) -> None:

@@ -117,6 +117,13 @@ class Crew:
 
         return AsgiServer(app, service, str(Path(self._spec.runtime) / f"{name}.http"))
 
+    def only_instances(self) -> dict[str, str]:
+        """The instance of each service of which this worker has just one."""
+        ids: dict[str, list[str]] = {}
+        for member in self.members.values():
+            ids.setdefault(member.hosted.service, []).append(member.hosted.id)
+        return {service: one for service, (one, *others) in ids.items() if not others}
+
     def contracts(self) -> tuple[Contract, ...]:
         return tuple({member.contract.fingerprint: member.contract for member in self.members.values()}.values())
 

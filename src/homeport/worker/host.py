@@ -11,6 +11,7 @@ from homeport.errors import Draining, UnknownMethod
 from homeport.model import State
 from homeport.rpc.frames import Bind
 from homeport.rpc.serving import Admission, Binding, Edge, Edges
+from homeport.worker.logs import SPEAKER
 from homeport.worker.threads import MethodThreads
 
 
@@ -76,6 +77,7 @@ class HostedInstance:
         """Run ``startup``, ``shutdown`` or ``health``, sync or async; None where the class has none."""
         if not self.has_hook(name):
             return None
+        SPEAKER.set((self.service, self.id))
         function = getattr(self.target, name)
         if inspect.iscoroutinefunction(function):
             return await function()

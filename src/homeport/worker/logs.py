@@ -9,6 +9,8 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +20,23 @@ from homeport.rpc.context import CURRENT
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
+SPEAKER: ContextVar[tuple[str, str]] = ContextVar("homeport_speaker")  # service and instance whose hook runs
+
+
 class Whose:
-    """Which service a line belongs to when no call is running; a worker of one service sets it."""
+    """Whose lines a worker writes: its only service, if there is just one, and the instances alone of their service."""
 
     service = ""
-    instance = ""
+    instances: Mapping[str, str] = {}  # by service
 
 
-def _origin() -> tuple[str, str]:
-    """``(service, trace id)`` of the call that is running."""
+def _origin() -> tuple[str, str, str]:
+    """``(service, instance, trace id)`` of the call or the hook that is running; as far as they are known."""
     call = CURRENT.get()
-    return (call.service, call.trace_id) if call is not None and call.service else (Whose.service, "")
+    if call is not None and call.service:
+        return call.service, Whose.instances.get(call.service, ""), call.trace_id
+    service, instance = SPEAKER.get((Whose.service, Whose.instances.get(Whose.service, "")))
+    return service, instance, ""
 
 
 class LineHandler(logging.Handler):
@@ -40,7 +48,7 @@ class LineHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            service, trace = _origin()
+            service, instance, trace = _origin()
             self._writer.write(
                 encode_line(
                     LogRecordView(
@@ -48,7 +56,7 @@ class LineHandler(logging.Handler):
                         level=record.levelname.lower(),
                         message=record.getMessage(),
                         service=service,
-                        instance=Whose.instance,
+                        instance=instance,
                         logger=record.name,
                         trace=trace,
                         exception="".join(traceback.format_exception(*record.exc_info)) if record.exc_info else "",
@@ -98,22 +106,22 @@ class LineStream(io.TextIOBase):
     def _put(self, line: str) -> None:
         if not line.strip():
             return
-        service, trace = _origin()
         if line.startswith("{") and self._structured(line):
             return
+        service, instance, trace = _origin()
         record = LogRecordView(
             at=time.time(),
             level=self._level,
             message=line,
             service=service,
-            instance=Whose.instance,
+            instance=instance,
             logger=self._logger,
             trace=trace,
         )
         self._writer.write(encode_line(record))
 
     def _structured(self, line: str) -> bool:
-        """Keep the fields of a JSON line, as structlog prints them off a terminal."""
+        """Keep the fields of a JSON line, as ``adopt_structlog`` has them printed."""
         import msgspec
 
         try:
@@ -122,16 +130,17 @@ class LineStream(io.TextIOBase):
             return False
         if not isinstance(content, dict) or not isinstance(content.get("event"), str):
             return False
-        service, trace = _origin()
+        service, instance, trace = _origin()
         content.pop("timestamp", None)
         record = LogRecordView(
             at=time.time(),
             message=content.pop("event"),
             level=str(content.pop("level", self._level)),
             service=service,
-            instance=Whose.instance,
+            instance=instance,
             logger=str(content.pop("logger", self._logger)),
             trace=trace,
+            exception=str(content.pop("exception", "")),
             fields=content,
         )
         self._writer.write(encode_line(record))
@@ -150,3 +159,19 @@ def capture(path: str, level: int = logging.INFO) -> RotatingWriter:
     sys.stderr = LineStream(writer, "stderr", "error", 2)
     os.environ.setdefault("PYTHONUNBUFFERED", "1")  # for child processes of the user's
     return writer
+
+
+def adopt_structlog() -> None:
+    """Let structlog, if the code uses it and has not set it up, print lines whose fields ``LineStream`` keeps."""
+    structlog: Any = sys.modules.get("structlog")
+    if structlog is None or structlog.is_configured():
+        return
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.StackInfoRenderer(),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(default=repr),
+        ]
+    )

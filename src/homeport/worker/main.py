@@ -35,7 +35,7 @@ from homeport.worker.api import WorkerSpec
 from homeport.worker.crew import Crew, Member
 from homeport.worker.heartbeat import HeartbeatThread
 from homeport.worker.host import Host
-from homeport.worker.logs import Whose, capture
+from homeport.worker.logs import Whose, adopt_structlog, capture
 
 log = logging.getLogger("homeport.worker")
 
@@ -76,6 +76,9 @@ class Worker(Hosting):
             DefinitionError, ConfigError: a service cannot be served as it is written or configured.
         """
         self._crew.assemble()
+        Whose.instances = self._crew.only_instances()
+        if self._output is not None:
+            adopt_structlog()
         from homeport import __version__
 
         name = f"worker {self._spec.name}"
