@@ -9,7 +9,9 @@
 
 from __future__ import annotations
 
+import inspect
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, dataclass_transform
 
@@ -163,7 +165,7 @@ class ServiceError(HomeportError):
             cls.status = status
         cls.code = code or snake_case(cls.__name__)
         names, defaults = list(cls._field_names), dict(cls._defaults)
-        for name in cls.__dict__.get("__annotations__", {}):
+        for name in _annotated_names(cls):
             if name.startswith("_") or name in ("status", "code"):
                 continue
             if name not in names:
@@ -207,6 +209,15 @@ class ServiceError(HomeportError):
         if type(self) is ServiceError:
             return ServiceError.unknown, (self.code, self.status, self.fields)
         return _rebuild, (type(self), self.fields)
+
+
+def _annotated_names(cls: type) -> Iterable[str]:
+    """What the class itself annotates; from Python 3.14 on a class has no dictionary of it until asked."""
+    if sys.version_info >= (3, 14):
+        import annotationlib
+
+        return annotationlib.get_annotations(cls, format=annotationlib.Format.STRING)
+    return inspect.get_annotations(cls)
 
 
 def _rebuild(cls: type[ServiceError], fields: dict[str, Any]) -> ServiceError:
