@@ -97,7 +97,7 @@ class Caller:
         if route.local is not None and spec.route_key is None:
             local = route.local_now(parent.priority if parent is not None else spec.priority)
             if local is not None:
-                return self.local(local, spec, args, kwargs, parent)
+                return self.local(local, spec, args, kwargs)
         deadline = self.deadline(spec.timeout, parent)
         send = self._remote.call if spec.hedging is None else self._remote.hedged
         return send(route, spec, args, kwargs, deadline, parent)
@@ -108,13 +108,12 @@ class Caller:
         spec: CallSpec,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-        parent: CallContext | None,
     ) -> Awaitable[Any]:
         """Call an instance in this process, which has admitted the call."""
         way = self.way(local, spec)
         if local.through_codec or spec.json:
-            return way.run_through_codec(spec.encode(args, kwargs), spec.decode, parent, spec.json)
-        return way.run(args, kwargs, parent)
+            return way.run_through_codec(spec.encode(args, kwargs), spec.decode, spec.json)
+        return way.run(args, kwargs)
 
     def way(self, local: LocalInstance, spec: CallSpec) -> LocalWay:
         """How calls of one method reach one instance in this process."""

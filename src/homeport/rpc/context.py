@@ -44,6 +44,7 @@ class CallContext(msgspec.Struct, eq=False):
     priority: int = 0  # 0 default, 1 critical, 2 background
     retry: bool = False  # made on behalf of a call that is itself a retry
     _task: asyncio.Task[Any] | None = None
+    _length: float = NEVER  # seconds it had when it began; at least, when that is not known
     _expired: bool = False
     _cancelling: int = 0
 

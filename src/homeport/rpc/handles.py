@@ -10,10 +10,10 @@ from homeport.contracts.api import MethodContract
 from homeport.contracts.signature import MethodSignature, ServiceSignature
 from homeport.errors import UnknownMethod
 from homeport.rpc.caller import Caller
-from homeport.rpc.context import CURRENT, DEFAULT_TIMEOUT
+from homeport.rpc.context import DEFAULT_TIMEOUT
 from homeport.rpc.local import LocalInstance, Run
 from homeport.rpc.routes import Route
-from homeport.rpc.serving import Admission
+from homeport.rpc.serving import BACKGROUND, Admission
 from homeport.rpc.spec import CallSpec
 
 Args: TypeAlias = tuple[Any, ...]
@@ -58,28 +58,14 @@ class Handle:
 class MethodStub:
     """One method of another service."""
 
-    __slots__ = (
-        "_admission",
-        "_caller",
-        "_generation",
-        "_handle",
-        "_name",
-        "_near",
-        "_route",
-        "_run",
-        "_signature",
-        "_spec",
-    )
+    __slots__ = ("_caller", "_generation", "_handle", "_name", "_near", "_route", "_signature", "_spec")
 
     def __init__(self, handle: Handle, name: str, signature: MethodSignature | None) -> None:
         self._handle, self._name, self._signature = handle, name, signature
         self._caller, self._route = handle._caller, handle._route
         self._spec: CallSpec | None = None
         self._generation = -1
-        # Where calls can go by reference, as long as it is the route's own choice: the shortest of ways.
-        self._near: LocalInstance | None = None
-        self._admission: Admission
-        self._run: Run
+        self._near: object = None  # what the route's ``near`` was when the short way was last looked for
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         route = self._route
@@ -88,24 +74,19 @@ class MethodStub:
             spec = self._resolve()
             if spec is None:
                 return Deferred(self, args, kwargs)
-        local = route.local
-        if local is not None:
-            if local is self._near:
-                parent = CURRENT.get()
-                admission = self._admission
-                if admission.in_flight < admission.rooms[spec.priority if parent is None else parent.priority]:
-                    return self._run(args, kwargs, parent)
-            else:
-                self._approach(local, spec)
+        if route.near is not self._near:
+            self._near = route.near
+            if route.local is not None:
+                self._approach(route.local, spec)
         if spec.streams:
             return self._caller.stream(route, spec, args, kwargs)
         return self._caller.call(route, spec, args, kwargs)
 
     def _approach(self, local: LocalInstance, spec: CallSpec) -> None:
-        """Prepare the short way to an instance in this process, if calls of this method may take it."""
+        """Put the short way to an instance in this process where the handle's users find it, if they may take it."""
         if not (spec.streams or spec.route_key is not None or local.through_codec):
-            self._run, self._admission = self._caller.way(local, spec).run, local.admission
-            self._near = local
+            run = self._caller.way(local, spec).run
+            self._handle.__dict__[self._name] = _short_way(self, self._route, local.admission, run)
 
     def _resolve(self) -> CallSpec | None:
         """What to send and expect; None while nothing at all is known of the service."""
@@ -126,7 +107,6 @@ class MethodStub:
             route_key=_route_key(contract) if contract is not None and contract.route_by else None,
         )
         self._generation = route.generation
-        self._near = None
         return self._spec
 
     def _declared(self) -> MethodContract | None:
@@ -151,6 +131,19 @@ class MethodStub:
 
     def __repr__(self) -> str:
         return f"<method {self._handle._service}.{self._name}>"
+
+
+def _short_way(stub: MethodStub, route: Route, admission: Admission, run: Run) -> Callable[..., Any]:
+    """A function that calls an instance in this process by reference, as long as nothing speaks against it."""
+    near = route.near
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if route.near is near and admission.in_flight < admission.rooms[BACKGROUND]:
+            return run(args, kwargs)
+        return stub(*args, **kwargs)
+
+    call.__name__ = stub._name
+    return call
 
 
 class Deferred:

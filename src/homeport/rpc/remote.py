@@ -34,17 +34,24 @@ class RemoteCalls:
         kwargs: dict[str, Any],
         deadline: float | None,
         parent: CallContext | None,
-        avoid: list[Peer] | None = None,
+        tried: list[Peer] | None = None,
+        hedge: bool = False,
     ) -> Any:
-        """The answer of one of the service's instances. ``avoid`` collects those that were tried."""
+        """The answer of one of the service's instances.
+
+        ``tried`` collects the instances it was sent to, and keeps it away from those in it already. A ``hedge`` is the
+        second of two calls that race.
+        """
         body = spec.encode(args, kwargs)
-        tried: list[Peer] = [] if avoid is None else avoid
+        tried = [] if tried is None else tried
         context = parent if parent is not None or not spec.priority else CallContext(priority=spec.priority)
+        part_of_retry = parent is not None and parent.retry
         now = clock()
         budget = route.budget
         if now >= budget.ends:
             budget.turn(now)
-        budget.plus += 1  # what ``budget.deposit`` does, without the call
+        if not hedge:  # else it is paid for already
+            budget.plus += 1  # what ``budget.deposit`` does, without the call
         attempts = 0
         while True:
             probe: Probe[Peer] | None = None
@@ -59,8 +66,10 @@ class RemoteCalls:
                 peer = await self._caller.choose(route, spec, args, kwargs, deadline, tried)
             local = route.locals.get(peer.instance.id) if route.locals else None
             if local is not None:
+                if probe is not None:
+                    route.heed(route.ejector.probe_ended(probe, None, now))  # what is here needs no probe
                 if local.admission.admits(context.priority if context is not None else 0):
-                    return await self._caller.local(local, spec, args, kwargs, parent)
+                    return await self._caller.local(local, spec, args, kwargs)
                 if not peer.endpoint:
                     raise local.admission.refusal()
             now = clock()
@@ -72,6 +81,7 @@ class RemoteCalls:
                 link = peer.link
                 if link is None or link.closed or link.leaving:
                     link = await peer.connected(self.within(deadline))
+                    now = clock()  # how long a connection takes says nothing about answers
                 number = peer.numbers.get(spec) or peer.number(link, spec, spec.bind_to(peer.instance.id))
                 if link.congested:
                     await self.writable(link, deadline)
@@ -89,7 +99,7 @@ class RemoteCalls:
                 now = ended
                 if outcome is None:
                     raise
-                wait = self._next(route, spec, outcome, attempts, context, deadline, now)
+                wait = self._next(route, spec, outcome, attempts, part_of_retry, deadline, now)
                 if wait is None:
                     raise
                 if outcome in (Outcome.UNANSWERED, Outcome.FAILED):
@@ -101,7 +111,7 @@ class RemoteCalls:
             else:
                 ended = clock()
                 route.succeeded(peer, begun, ended - now, ended, probe)
-                if spec.hedging is not None:
+                if spec.hedging is not None and not hedge:
                     spec.hedging.observe(ended - now)
                 return value
             finally:
@@ -116,7 +126,7 @@ class RemoteCalls:
         spec: CallSpec,
         outcome: Outcome,
         attempts: int,
-        context: CallContext | None,
+        part_of_retry: bool,
         deadline: float | None,
         now: float,
     ) -> float | None:
@@ -126,7 +136,7 @@ class RemoteCalls:
                 outcome=outcome,
                 attempts=attempts,
                 idempotent=spec.idempotent,
-                is_retry=context.retry if context is not None else False,
+                is_retry=part_of_retry,
                 remaining=float("inf") if deadline is None else deadline - self._loop.time(),
             ),
             spec.retries,
@@ -149,20 +159,24 @@ class RemoteCalls:
 
         For idempotent methods only. Source: Dean and Barroso, "The Tail at Scale", 2013.
         """
+        assert spec.hedging is not None
+        began = clock()
         tried: list[Peer] = []
         first = asyncio.ensure_future(self.call(route, spec, args, kwargs, deadline, parent, tried))
         running = {first}
         try:
-            delay = spec.hedging.delay() if spec.hedging is not None else None
-            await asyncio.wait(running, timeout=delay)
+            await asyncio.wait(running, timeout=spec.hedging.delay())
             if not first.done() and len(route.ejector.available) > 1 and route.budget.withdraw(clock()):
-                again = self.call(route, spec, args, kwargs, deadline, _as_retry(parent), tried)
+                again = self.call(route, spec, args, kwargs, deadline, _as_retry(parent), tried, hedge=True)
                 running.add(asyncio.ensure_future(again))
             while True:
                 done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 winner = next((task for task in done if task.exception() is None), None)
-                if winner is not None or not running:
-                    return (winner or next(iter(done))).result()
+                if winner is None and running:
+                    continue
+                if winner is not None and winner is not first:
+                    spec.hedging.observe(clock() - began)  # the first would have taken at least this long
+                return (winner or next(iter(done))).result()
         finally:
             for task in running:
                 task.cancel()

@@ -63,6 +63,7 @@ class Route:
         self.locals: dict[str, LocalInstance] = {}
         self.usual = 0.0  # seconds a call usually takes
         self.generation = 0  # rises when the contracts of its instances, or the policy, change
+        self.near = object()  # another one whenever what the short way to ``local`` relies on has changed
         self.trial = 0.0  # share of the calls for a release on trial
         self.policy = Policy()
         self._links = links
@@ -78,6 +79,7 @@ class Route:
         retries = policy.retries
         self.budget = RetryBudget(retries.share, retries.per_second, retries.window)
         self.generation += 1
+        self.near = object()
 
     def refresh(self) -> None:
         """The view has changed: keep what is known of instances that stay."""
@@ -101,17 +103,18 @@ class Route:
         if contracts != self._contracts:
             self._contracts = contracts
             self.generation += 1
+            self.near = object()
         self._wake()
 
     def host(self, local: LocalInstance) -> None:
         """An instance in this process has become ready."""
         self.locals[local.id] = local
-        self.local = local
+        self.local, self.near = local, object()
         self._wake()
 
     def unhost(self, local: LocalInstance) -> None:
         self.locals.pop(local.id, None)
-        self.local = next(iter(self.locals.values()), None)
+        self.local, self.near = next(iter(self.locals.values()), None), object()
 
     def _wake(self) -> None:
         for waiter in self._waiters:

@@ -68,6 +68,11 @@ class Admission:
     def leave(self) -> None:
         self.in_flight -= 1
         self.served += 1
+        if self.idle is not None:
+            self.left()
+
+    def left(self) -> None:
+        """A call of a draining instance has ended."""
         if self.idle is not None and not self.in_flight:
             self.idle.set()
 
