@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from homeport import processes
+from homeport.model import Cause
 from homeport.nodes import write_private
 
 
@@ -19,7 +21,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     process: str = ""  # identity of the pid
     started: float = 0.0  # wall-clock seconds
     release: str = ""
+    round: int = 0
+    leaving: Cause | None = None  # why it was told to drain
     services: dict[str, int] = {}  # instances of each
+    ready: bool = True  # whether all of its instances have been
     url: str = ""  # of a front
     port: int = 0
     told: str = ""  # digest of what it was told at its start
@@ -37,6 +42,13 @@ class Records:
 
     def note(self, record: Record) -> None:
         write_private(self._path(record.name), msgspec.json.encode(record))
+
+    def change(self, name: str, **fields: Any) -> None:
+        """Note something more of a child, if it is noted at all and the disk takes it."""
+        record = _read(self._path(name))
+        if record is not None:
+            with contextlib.suppress(OSError):
+                self.note(msgspec.structs.replace(record, **fields))
 
     def forget(self, name: str) -> None:
         for path in (self._path(name), self.spec(name)):

@@ -67,6 +67,46 @@ class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
     reload_error: str = ""
 
 
+class Deploy(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to run instead, and how carefully it takes over."""
+
+    target: str
+    cwd: str  # absolute; a relative target starts here
+    actor: str
+    surge: int = 1  # instances replaced at a time
+    soak: float = 5.0  # seconds that new instances are observed before old ones leave
+    share: float = 0.0  # of the calls, for a trial that lasts until it is promoted or rolled back; 0: no trial
+    force: bool = False  # also when callers of the present contracts would notice
+
+
+class ServiceProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a rollout is with one service."""
+
+    service: str
+    stage: str  # pending, starting, draining, taking over, soaking, holding, returning, done, returned
+    wanted: int
+    new_ready: int
+    old: int  # processes of other versions, those that are ending included
+
+
+class RolloutStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A rollout: the one that runs, or the last one."""
+
+    id: str
+    kind: str  # restart, deploy, rollback, reload
+    actor: str
+    stage: str  # starting, draining, taking over, soaking, holding, returning, done, returned
+    over: bool
+    line: str  # what it does now: "payments 1/3 new ready, soaking 3 s more"
+    target: str = ""
+    release: str = ""
+    services: tuple[ServiceProgress, ...] = ()
+    error: str = ""  # why it goes or went back
+    differences: tuple[str, ...] = ()  # between contracts, that callers would notice
+    started: float = 0.0  # wall-clock seconds
+    ended: float = 0.0
+
+
 class NodeApi(Protocol):
     """The methods served under the name ``homeport_node``."""
 
@@ -75,3 +115,9 @@ class NodeApi(Protocol):
     async def stop_service(self, service: str, actor: str) -> Done: ...
     async def stop_node(self, actor: str) -> None: ...
     async def kill(self, actor: str) -> None: ...
+    async def restart(self, service: str, surge: int, soak: float, actor: str) -> RolloutStatus: ...
+    async def drain_instance(self, instance: str, actor: str) -> None: ...
+    async def deploy(self, request: Deploy) -> RolloutStatus: ...
+    async def rollout(self) -> RolloutStatus | None: ...
+    async def promote(self, actor: str) -> RolloutStatus: ...
+    async def roll_back(self, actor: str) -> RolloutStatus: ...

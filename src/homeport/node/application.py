@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -11,8 +10,10 @@ import msgspec
 from homeport.build.plan import Finding, Plan, PlannedService
 from homeport.config import Config, ServiceConfig
 from homeport.errors import HomeportError, near_names
+from homeport.model import Cause
 from homeport.node.desired import Start, Wish
 from homeport.node.releases import Release
+from homeport.node.rollout import Aim
 from homeport.worker.api import WorkerSpec
 from homeport.worker.settings import hosted_service
 
@@ -68,17 +69,18 @@ def replicas(service: PlannedService, config: Config) -> int:
     return service.replicas if chosen is None else min(chosen, 1) if service.singleton else chosen
 
 
-def wishes(plan: Plan, releases: Mapping[str, str], wanted: Mapping[str, int], config: Config) -> dict[str, Wish]:
-    """What is wanted of every service of ``plan``; ``releases`` says which release each service runs."""
-    return {
-        service.name: Wish(
-            replicas=wanted.get(service.name, replicas(service, config)),
-            release=releases[service.name],
-            isolated=service.isolated,
-            singleton=service.singleton,
-        )
-        for service in plan.services
-    }
+def wish(service: PlannedService, aim: Aim, wanted: int, replaced: Cause | None) -> Wish:
+    """What is wanted of one service, at this point of a rollout or outside of any."""
+    return Wish(
+        replicas=wanted,
+        release=aim.version.release,
+        round=aim.version.round,
+        fresh=aim.fresh,
+        keep=aim.keep,
+        replaced=replaced,
+        isolated=service.isolated,
+        singleton=service.singleton,
+    )
 
 
 def together(changed: set[str], plan: Plan, layout: str) -> set[str]:
@@ -87,7 +89,9 @@ def together(changed: set[str], plan: Plan, layout: str) -> set[str]:
     return changed | group if layout == "single" and changed & group else changed
 
 
-def worker_spec(start: Start, edition: Edition, config: Config, surroundings: Surroundings) -> WorkerSpec:
+def worker_spec(
+    start: Start, edition: Edition, config: Config, surroundings: Surroundings, fence: int = 0
+) -> WorkerSpec:
     """Everything a worker has to know."""
     hosted = []
     for name, count in start.services:
@@ -102,6 +106,7 @@ def worker_spec(start: Start, edition: Edition, config: Config, surroundings: Su
         runtime=str(surroundings.runtime),
         root=str(edition.release.root),
         release=start.release,
+        fence=fence,
         services=tuple(hosted),
         log=str(surroundings.logs / f"{start.worker}.log"),
         ready_timeout=node.ready_timeout,

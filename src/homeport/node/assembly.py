@@ -34,10 +34,13 @@ from homeport.node.front import Front
 from homeport.node.health import damping, monitored
 from homeport.node.launch import OsProcess, adopt
 from homeport.node.lock import held
+from homeport.node.orders import Orders
 from homeport.node.process import PATIENCE, NodeProcess, node_name
 from homeport.node.releases import Releases
+from homeport.node.rolling import Rolling, resumed
 from homeport.node.service import NodeService
 from homeport.node.source import Source
+from homeport.node.standing import StandingFile
 from homeport.node.supervisor import Supervisor
 from homeport.nodes import NodeAddress, announce, prepare_data_folder, runtime_folder, withdraw
 from homeport.registry.api import REGISTRY_SERVICE, RegistryApi
@@ -76,7 +79,7 @@ async def serve(spec: NodeSpec, environ: Mapping[str, str], clock: Clock) -> Non
             finally:
                 await asyncio.gather(reading, return_exceptions=True)
             census = Census(await registry.instances())
-            node = Assembly(spec, environ, clock, registry, census, edition, source)
+            node = Assembly(spec, environ, clock, registry, census, edition, source, releases)
             await stack.enter_async_context(monitored(registry, config.health, clock))
             await stack.enter_async_context(node.serving())
             if spec.detach:
@@ -100,22 +103,34 @@ class Assembly:
         census: Census,
         edition: Edition,
         source: Source,
+        releases: Releases,
     ) -> None:
         self._spec, self._config, self._environ, self._clock = spec, spec.config, environ, clock
-        self._registry, self._census, self._edition = registry, census, edition
+        self._registry, self._census = registry, census
         self._data = Path(spec.data)
         self._runtime = runtime_folder(self._data)
         self._endpoint = f"unix:{self._runtime / 'node.sock'}"
         self._children = self._make_children()
-        editions = {edition.release.id: edition}
-        self._workers = WorkerLauncher(self._children, editions, self._config, self._surroundings())
+        kept = StandingFile(self._data / "standing.json")
+        standing, editions = resumed(kept.read(), edition, self._data / "releases")
+        self._workers = WorkerLauncher(
+            self._children, editions, self._config, self._surroundings(), lambda: self._rolling.next_fence()
+        )
         rng = random.Random()
         fleet = Fleet(self._config.node.layout, BackoffLimits(), self._config.node.drain_timeout + PATIENCE)
         self._supervisor = Supervisor(fleet, self._workers, registry, clock, rng)
         ready_file = self._data / "run" / "front.ready"
         self._fronts = FrontLauncher(self._children, self._config, self._endpoint, ready_file)
         self._front = Front(self._fronts, self._bind_again, ready_file, clock, rng, self._announce_url)
-        self.process = NodeProcess(spec, registry, self._supervisor, self._front, census, editions, source, clock)
+        self._rolling = Rolling(
+            standing, kept, editions, self._config, registry, self._supervisor, census, clock
+        )
+        self._orders = Orders(spec, self._rolling, source, releases)
+        self.process = NodeProcess(
+            spec, self._supervisor, self._front, census, self._rolling, self._orders, source, clock
+        )
+        registry.on_change(self.process.hear)
+        registry.guard_starts(self._rolling.may_start)
         self._started = clock.wall()
 
     @asynccontextmanager
@@ -125,17 +140,15 @@ class Assembly:
         listening = await self._take_over_front(survivors.pop(FRONT, None))
         apis: dict[str, tuple[object, type]] = {
             REGISTRY_SERVICE: (self._registry, RegistryApi),
-            NODE_SERVICE: (NodeService(self.process, self._registry, self._clock), NodeApi),
+            NODE_SERVICE: (NodeService(self.process, self._rolling, self._orders, self._registry, self._clock), NodeApi),
         }
         async with serve_api(self._endpoint, apis, name="node"):
             self._take_over_workers(survivors)
             if listening is not None:
                 self._front.start(*listening)
-            self.process.run_edition(
-                self._edition, {service.name: self._edition.release.id for service in self._edition.plan.services}
-            )
+            self.process.begin()
             self._announce()
-            log.info("node.started", extra={"node": node_name(self._spec), "release": self._edition.release.id})
+            log.info("node.started", extra={"node": node_name(self._spec), "release": self._rolling.standing.latest})
             try:
                 with self._end_requests():
                     yield
@@ -166,7 +179,9 @@ class Assembly:
 
     def _as_told_now(self, record: Record) -> Record:
         """The record; under no release if the worker was told other things than it would be now."""
-        same = record.release == self._edition.release.id and self._workers.digest(record) == record.told
+        ready = self._census.ready_at(record.name) >= sum(record.services.values())
+        record = msgspec.structs.replace(record, ready=ready)
+        same = self._workers.digest(record) == record.told
         return record if same else msgspec.structs.replace(record, release=f"{record.release} (other settings)")
 
     async def _take_over_front(self, record: Record | None) -> tuple[socket, str] | None:

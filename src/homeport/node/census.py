@@ -23,6 +23,12 @@ class Census:
             self._instances[change.instance_id] = change.instance
         return change.instance.worker
 
+    def instance(self, name: str) -> Instance | None:
+        return self._instances.get(name)
+
+    def ids(self) -> list[str]:
+        return sorted(self._instances)
+
     def pids(self) -> dict[str, int]:
         """The process of every worker that has instances."""
         return {instance.worker: instance.pid for instance in self._instances.values()}

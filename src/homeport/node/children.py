@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -13,6 +13,7 @@ from homeport.clock import Clock
 from homeport.config import Config
 from homeport.http.api import FrontSpec
 from homeport.logfiles import LogRecordView, encode_line, tail
+from homeport.model import Cause
 from homeport.node.adoption import Record, Records
 from homeport.node.application import Edition, Surroundings, worker_spec
 from homeport.node.desired import Start
@@ -82,15 +83,39 @@ class WorkerLauncher:
     """Starts workers from the edition that their release belongs to."""
 
     def __init__(
-        self, children: Children, editions: Mapping[str, Edition], config: Config, surroundings: Surroundings
+        self,
+        children: Children,
+        editions: Mapping[str, Edition],
+        config: Config,
+        surroundings: Surroundings,
+        next_fence: Callable[[], int],
     ) -> None:
         self._children, self._editions, self._config, self._surroundings = children, editions, config, surroundings
+        self._next_fence = next_fence
 
     def launch(self, start: Start) -> OsProcess:
         spec = self._spec(start)
-        services = dict(start.services)
-        record = Record(name=start.worker, release=start.release, services=services, told=digest_of(spec))
+        record = Record(
+            name=start.worker,
+            release=start.release,
+            round=start.round,
+            services=dict(start.services),
+            told=digest_of(spec),
+        )
+        if any(service.plan.singleton for service in spec.services):
+            try:
+                spec = msgspec.structs.replace(spec, fence=self._next_fence())
+            except OSError as error:  # without a token that is surely new, it must not run
+                raise LaunchFailed(f"cannot start {start.worker}: {error}") from error
         return self._children.start("homeport.worker", spec, record)
+
+    def leaving(self, worker: str, cause: Cause) -> None:
+        """It has been told to drain: a successor of this process goes on with that."""
+        self._children.records.change(worker, leaving=cause)
+
+    def hosts(self, worker: str, services: Mapping[str, int]) -> None:
+        """It is to host no more than this: a successor of this process knows what has been told to drain."""
+        self._children.records.change(worker, services=dict(services))
 
     def digest(self, record: Record) -> str:
         """Of what a worker like the recorded one would be told now; "" when it would not be started."""

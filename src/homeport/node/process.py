@@ -6,25 +6,26 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import homeport
-from homeport.build.plan import Plan
 from homeport.clock import Clock
-from homeport.model import Cause, Change, Dependency
+from homeport.errors import BadArguments, UnknownService
+from homeport.model import Cause, Change
 from homeport.node import logs
 from homeport.node.api import NodeSpec, NodeStatus
-from homeport.node.application import Edition, replicas, settings_findings, wishes
+from homeport.node.application import Edition, settings_findings
 from homeport.node.census import Census, not_ready
 from homeport.node.desired import Wish, Worker
 from homeport.node.front import Front
+from homeport.node.orders import Orders
 from homeport.node.releases import Releases
 from homeport.node.reload import Reloader, changes
+from homeport.node.rolling import Rolling
 from homeport.node.source import Source
 from homeport.node.stages import stages
 from homeport.node.supervisor import Supervisor
-from homeport.registry.server import DeclaredService, Registry
 
 log = logging.getLogger("homeport.node")
 
@@ -34,35 +35,27 @@ _LOOK_AT_LOGS = 2.0
 
 
 class NodeProcess:
-    """Everything of one node, put together.
-
-    It runs the services of the latest edition, each in the release in which its code last changed.
-    """
+    """Everything of one node, put together."""
 
     def __init__(
         self,
         spec: NodeSpec,
-        registry: Registry,
         supervisor: Supervisor,
         front: Front,
         census: Census,
-        editions: dict[str, Edition],
+        rolling: Rolling,
+        orders: Orders,
         source: Source,
         clock: Clock,
     ) -> None:
         self._spec, self._config, self._clock = spec, spec.config, clock
-        self._registry, self._supervisor, self._front, self._census = registry, supervisor, front, census
-        self._editions, self._source = editions, source
-        self._edition = next(iter(editions.values()))
-        self._releases: dict[str, str] = {}
+        self._supervisor, self._front, self._census = supervisor, front, census
+        self._rolling, self._orders, self._source = rolling, orders, source
         self._started = clock.wall()
         self._reloader: Reloader | None = None
         self._stop, self._die = asyncio.Event(), asyncio.Event()
         self._actor = ""
         self._loop = asyncio.get_running_loop()
-        registry.on_change(self._on_change)
-
-    # -- running an edition --------------------------------------------------------------------------------------------
 
     @property
     def wishes(self) -> Mapping[str, Wish]:
@@ -75,21 +68,33 @@ class NodeProcess:
     async def read_source(self) -> Edition:
         return await asyncio.to_thread(self._source.read)
 
-    def run_edition(self, edition: Edition, releases: Mapping[str, str]) -> None:
-        """Run the services of the edition's plan, each in the release given."""
-        self._edition, self._releases = edition, dict(releases)
-        self._editions[edition.release.id] = edition
-        self._registry.declare(_declared(edition.plan, self._spec))
-        wanted = self._registry.wanted()
-        self._supervisor.wish(wishes(edition.plan, self._releases, wanted, self._config))
+    async def reload(self, edition: Edition, fresh: Collection[str]) -> str:
+        return await self._orders.reload(edition, fresh, "reload")
 
-    def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
-        return self._supervisor.listen(listener)
+    def begin(self) -> None:
+        """Run what stands: what the source says, or what was decided since it said that."""
+        self._supervisor.listen(self._rolling.hear)
+        self._rolling.apply()
 
     def scale(self, service: str, count: int, cause: Cause) -> None:
         self._supervisor.scale(service, count, cause)
+        self._rolling.hear()
 
-    def _on_change(self, change: Change) -> None:
+    def drain_instance(self, instance: str, cause: Cause) -> None:
+        """Drain one instance; the fleet replaces it.
+
+        Raises:
+            UnknownService: no worker of this node has it.
+            BadArguments: it is leaving already.
+        """
+        found = self._census.instance(instance)
+        if found is None or found.worker not in self.workers:
+            raise UnknownService(instance, self._census.ids())
+        if not self._supervisor.retire(found, cause):
+            raise BadArguments(f"{instance} is leaving already; see `homeport why {instance}`")
+
+    def hear(self, change: Change) -> None:
+        """An instance has changed."""
         worker = self._census.apply(change)
         if worker:
             # The registry is in the middle of telling everybody; what follows may make it change again.
@@ -99,6 +104,7 @@ class NodeProcess:
         known = self._supervisor.workers.get(worker)
         if known is not None and self._census.ready_at(worker) >= sum(known.services.values()):
             self._supervisor.ready(worker)
+        self._rolling.hear()
 
     # -- from start to end ---------------------------------------------------------------------------------------------
 
@@ -107,6 +113,7 @@ class NodeProcess:
         async with asyncio.TaskGroup() as tasks:
             background = [
                 tasks.create_task(self._supervisor.run(), name="node.supervisor"),
+                tasks.create_task(self._rolling.run(), name="node.rolling"),
                 tasks.create_task(self._front.run(), name="node.front"),
                 tasks.create_task(self._keep_house(releases), name="node.house"),
             ]
@@ -133,11 +140,12 @@ class NodeProcess:
         await self._stop.wait()
         if self._reloader is not None:
             self._reloader.stop()
+        self._rolling.stop()
         cause = Cause(what="node stopped", actor=self._actor)
         await self._front.stop(self._config.node.drain_timeout + PATIENCE)
         calls = {
             service.name: [dependency.service for dependency in service.dependencies]
-            for service in self._edition.plan.services
+            for service in self._rolling.edition.plan.services
         }
         await self._supervisor.drain_in_order(stages(calls), cause)
 
@@ -153,11 +161,10 @@ class NodeProcess:
         while folder.is_dir():
             try:
                 logs.cut_runaways(folder)
-                if self._edition.release.id != pruned:
-                    pruned = self._edition.release.id
-                    in_use = {worker.release.partition(" ")[0] for worker in self.workers.values()} | set(
-                        self._releases.values()
-                    )
+                if self._rolling.going is None and self._rolling.edition.release.id != pruned:
+                    pruned = self._rolling.edition.release.id
+                    in_use = {worker.release.partition(" ")[0] for worker in self.workers.values()}
+                    in_use |= self._rolling.standing.releases()
                     await asyncio.to_thread(releases.prune, in_use)
                     await asyncio.to_thread(logs.forget_old, folder, set(self.workers), self._clock.wall())
             except OSError as error:
@@ -166,9 +173,9 @@ class NodeProcess:
         self.ask_to_stop("removal of the data folder")
 
     async def _follow_source(self) -> None:
-        node = self._config.node
-        self._reloader = Reloader(self, self._edition, self._releases, self._clock, node.layout, node.ready_timeout)
-        await self._reloader.run(changes(Path(self._edition.plan.root), node.exclude))
+        node, edition = self._config.node, self._rolling.edition
+        self._reloader = Reloader(self, edition, node.layout)
+        await self._reloader.run(changes(Path(edition.plan.root), node.exclude))
 
     # -- telling -------------------------------------------------------------------------------------------------------
 
@@ -176,7 +183,7 @@ class NodeProcess:
         waiting = not_ready(self.wishes, self.workers, self._census)
         if not self._front.answers:
             waiting["(front)"] = self._front.trouble or "the front process is starting"
-        edition = self._edition
+        edition = self._rolling.edition
         settings = settings_findings(edition.plan, self._config)
         return NodeStatus(
             name=node_name(self._spec),
@@ -200,17 +207,3 @@ class NodeProcess:
 def node_name(spec: NodeSpec) -> str:
     """As set, or the name of the folder that the data folder lies in."""
     return spec.config.node.name or Path(spec.data).parent.name or "homeport"
-
-
-def _declared(plan: Plan, spec: NodeSpec) -> list[DeclaredService]:
-    return [
-        DeclaredService(
-            name=service.name,
-            replicas=replicas(service, spec.config),
-            requires=tuple(Dependency(service=d.service, optional=d.optional) for d in service.dependencies),
-            singleton=service.singleton,
-            public=service.public,
-            location=f"{service.location.path}:{service.location.line}",
-        )
-        for service in plan.services
-    ]

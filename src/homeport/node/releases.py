@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import filecmp
 import fnmatch
 import hashlib
 import os
@@ -151,6 +152,22 @@ class Releases:
             return msgspec.json.decode((self._folder / "seen.json").read_bytes(), type=dict[str, str])
         except (OSError, msgspec.DecodeError):
             return {}
+
+
+def differing(one: Path, other: Path) -> set[str]:
+    """Files that two releases do not share, relative to their roots."""
+    files = [
+        {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file() and not _made(path)}
+        for root in (one, other)
+    ]
+    both = files[0] & files[1]
+    changed = {name for name in both if not filecmp.cmp(one / name, other / name, shallow=False)}
+    return (files[0] ^ files[1]) | changed
+
+
+def _made(path: Path) -> bool:
+    """Whether running it wrote the file."""
+    return path.suffix == ".pyc"
 
 
 def is_skipped(name: str, relative: str, exclude: Sequence[str]) -> bool:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 import msgspec
 
 from homeport.build.plan import Plan, PlannedService
-from homeport.clock import Clock
 from homeport.errors import HomeportError
 from homeport.node.application import Edition, together
-from homeport.node.desired import Phase, Wish, Worker
 from homeport.node.releases import is_skipped
-from homeport.node.timing import event_or_due
 
 log = logging.getLogger("homeport.node")
 
@@ -83,26 +80,8 @@ def _fingerprint(service: PlannedService) -> tuple[object, ...]:
     )
 
 
-def outcome(release: str, wishes: Mapping[str, Wish], workers: Mapping[str, Worker]) -> bool | Worker:
-    """How a replacement stands: ``True`` when all is ready, ``False`` while it is not, or the worker that failed."""
-    new = [worker for worker in workers.values() if worker.release == release]
-    failed = next((worker for worker in new if worker.phase is Phase.BACKING_OFF), None)
-    if failed is not None:
-        return failed
-    for name, wish in wishes.items():
-        ready = sum(worker.services.get(name, 0) for worker in new if worker.phase is Phase.RUNNING)
-        if wish.release == release and ready < wish.replicas:
-            return False
-    return True
-
-
 class Host(Protocol):
     """The node process, as far as a reload needs it."""
-
-    @property
-    def wishes(self) -> Mapping[str, Wish]: ...
-    @property
-    def workers(self) -> Mapping[str, Worker]: ...
 
     async def read_source(self) -> Edition:
         """Scan the source as it is now and make a release of it.
@@ -111,21 +90,22 @@ class Host(Protocol):
             HomeportError: the source has errors, or cannot be copied.
         """
 
-    def run_edition(self, edition: Edition, releases: Mapping[str, str]) -> None:
-        """Run the services of the edition's plan, each in the release given."""
+    async def reload(self, edition: Edition, fresh: Collection[str]) -> str:
+        """Run the services of the edition's plan, those that are ``fresh`` in its release.
 
-    def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
-        """Tell ``listener`` when a worker has become ready or ended, until the returned function is called."""
+        Returns when all are ready, or with the reason why what ran before runs again. Another call overtakes it.
+
+        Raises:
+            HomeportError: nothing can be changed at present.
+        """
 
 
 class Reloader:
-    """Tries every change of the source, and goes back to what last worked when it fails."""
+    """Tries every change of the source; one that fails leaves what last worked running."""
 
-    def __init__(
-        self, host: Host, edition: Edition, releases: Mapping[str, str], clock: Clock, layout: str, ready_timeout: float
-    ) -> None:
-        self._host, self._clock, self._layout, self._ready_timeout = host, clock, layout, ready_timeout
-        self._good, self._releases = edition, dict(releases)
+    def __init__(self, host: Host, edition: Edition, layout: str) -> None:
+        self._host, self._layout = host, layout
+        self._good = edition
         self._pending: list[set[str]] = []  # changes since the good edition
         self.error = ""  # why the newest source is not running
         self._stopped = False
@@ -149,59 +129,27 @@ class Reloader:
                     return
                 if settling is not None:
                     settling.cancel()
-                settling = self._try(edition, tasks)
+                settling = tasks.create_task(self._try(edition), name=f"reload.{edition.release.id}")
 
-    def _try(self, edition: Edition, tasks: asyncio.TaskGroup) -> asyncio.Task[None] | None:
+    async def _try(self, edition: Edition) -> None:
+        batches = len(self._pending)
         if edition.release.id == self._good.release.id:  # the source is again what runs
-            self._host.run_edition(self._good, self._releases)
-            self._succeed(self._good, self._releases, len(self._pending))
-            return None
-        paths = set().union(*self._pending)
-        replacement = decide(self._good.plan, edition.plan, paths, self._layout)
-        kept = {service.name: self._releases.get(service.name, "") for service in edition.plan.services}
-        fresh = replacement.changed | replacement.added
-        releases = {**kept, **dict.fromkeys(fresh, edition.release.id)}
-        self._host.run_edition(edition, releases)
-        if not fresh:
-            self._succeed(edition, releases, len(self._pending))
-            return None
+            fresh: frozenset[str] = frozenset()
+        else:
+            replacement = decide(self._good.plan, edition.plan, set().union(*self._pending), self._layout)
+            fresh = replacement.changed | replacement.added
         log.info("reload.started", extra={"release": edition.release.id, "services": sorted(fresh)})
-        settle = self._settle(edition, releases, len(self._pending))
-        return tasks.create_task(settle, name=f"reload.{edition.release.id}")
-
-    async def _settle(self, edition: Edition, releases: Mapping[str, str], batches: int) -> None:
-        """Wait until the new workers are ready; go back if one fails."""
-        news = asyncio.Event()
-        stop_listening = self._host.listen(news.set)
-        deadline = self._clock.now() + self._ready_timeout
         try:
-            while True:
-                stands = outcome(edition.release.id, self._host.wishes, self._host.workers)
-                if stands is True:
-                    self._succeed(edition, releases, batches)
-                    return
-                if isinstance(stands, Worker):
-                    evidence = stands.cause.evidence if stands.cause is not None else ""
-                    self._go_back(f"worker {stands.name} failed to start: {evidence}")
-                    return
-                if self._clock.now() >= deadline:
-                    self._go_back(f"the new code was not ready within {self._ready_timeout:g} s")
-                    return
-                news.clear()
-                await event_or_due(news, deadline, self._clock)
-        finally:
-            stop_listening()
-
-    def _succeed(self, edition: Edition, releases: Mapping[str, str], batches: int) -> None:
-        self._good, self._releases = edition, dict(releases)
+            error = await self._host.reload(edition, fresh)
+        except HomeportError as refusal:
+            error = str(refusal)
+        if error:
+            self._fail("reload.failed", error)
+            return
+        self._good = edition
         del self._pending[:batches]
         self.error = ""
         log.info("reload.done", extra={"release": edition.release.id})
-
-    def _go_back(self, error: str) -> None:
-        self._fail("reload.failed", error)
-        if not self._stopped:
-            self._host.run_edition(self._good, self._releases)
 
     def _fail(self, event: str, error: str) -> None:
         self.error = error

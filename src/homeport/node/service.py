@@ -8,8 +8,9 @@ from typing import Protocol
 from homeport.clock import Clock
 from homeport.errors import BadArguments, UnknownService
 from homeport.model import Cause
-from homeport.node.api import NodeStatus
+from homeport.node.api import Deploy, NodeStatus, RolloutStatus
 from homeport.node.desired import Wish
+from homeport.node.rollout import Rollout
 from homeport.registry.api import Done
 
 MOST_REPLICAS = 1000
@@ -30,15 +31,34 @@ class NodeProcess(Protocol):
 
     def status(self) -> NodeStatus: ...
     def scale(self, service: str, replicas: int, cause: Cause) -> None: ...
+    def drain_instance(self, instance: str, cause: Cause) -> None: ...
     def ask_to_stop(self, actor: str) -> None: ...
     def ask_to_die(self, actor: str) -> None: ...
+
+
+class Rolling(Protocol):
+    """Tells how far a rollout is."""
+
+    def status(self) -> RolloutStatus | None: ...
+
+
+class Orders(Protocol):
+    """Begins and decides rollouts."""
+
+    async def restart(self, service: str, surge: int, soak: float, actor: str) -> Rollout: ...
+    async def deploy(self, request: Deploy) -> Rollout: ...
+    async def promote(self, actor: str) -> Rollout: ...
+    async def roll_back(self, actor: str) -> Rollout: ...
 
 
 class NodeService:
     """Implements ``NodeApi``."""
 
-    def __init__(self, process: NodeProcess, registry: Wanted, clock: Clock) -> None:
-        self._process, self._registry, self._clock = process, registry, clock
+    def __init__(
+        self, process: NodeProcess, rolling: Rolling, orders: Orders, registry: Wanted, clock: Clock
+    ) -> None:
+        self._process, self._rolling, self._orders = process, rolling, orders
+        self._registry, self._clock = registry, clock
 
     async def status(self) -> NodeStatus:
         return self._process.status()
@@ -63,6 +83,57 @@ class NodeService:
     async def kill(self, actor: str) -> None:
         """End everything at once."""
         self._process.ask_to_die(actor)
+
+    async def restart(self, service: str, surge: int, soak: float, actor: str) -> RolloutStatus:
+        """Start all instances of a service afresh, new before old; returns when that has begun.
+
+        Raises:
+            UnknownService: the application has no such service.
+            RolloutRunning: another rollout is not over.
+        """
+        return self._told(await self._orders.restart(service, surge, soak, actor))
+
+    async def drain_instance(self, instance: str, actor: str) -> None:
+        """Take one instance out of service; another is started in its place.
+
+        Raises:
+            UnknownService: no worker here has it.
+        """
+        self._process.drain_instance(instance, Cause(what="drained", actor=actor, at=self._clock.wall()))
+
+    async def deploy(self, request: Deploy) -> RolloutStatus:
+        """Have another state of the code take over; returns when that has begun.
+
+        Raises:
+            UsageError: there is no such target, or its source has errors.
+            RolloutRunning: another rollout is not over.
+        """
+        return self._told(await self._orders.deploy(request))
+
+    async def rollout(self) -> RolloutStatus | None:
+        """The rollout that runs, or the last one."""
+        return self._rolling.status()
+
+    async def promote(self, actor: str) -> RolloutStatus:
+        """Let what is on trial take over.
+
+        Raises:
+            UsageError: nothing is on trial.
+        """
+        return self._told(await self._orders.promote(actor))
+
+    async def roll_back(self, actor: str) -> RolloutStatus:
+        """Give up the rollout that runs, or take back the last deploy.
+
+        Raises:
+            UsageError: there is nothing to go back to.
+        """
+        return self._told(await self._orders.roll_back(actor))
+
+    def _told(self, begun: Rollout) -> RolloutStatus:
+        status = self._rolling.status()
+        assert status is not None, begun
+        return status
 
     async def _scale(self, service: str, replicas: int, what: str, actor: str) -> Done:
         wish = self._process.wishes.get(service)

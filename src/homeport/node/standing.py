@@ -54,4 +54,3 @@ class StandingFile:
         """
         plans = {release: plan for release, plan in standing.plans.items() if release in standing.releases()}
         write_private(self._path, msgspec.json.encode(msgspec.structs.replace(standing, plans=plans)), synced=True)
-

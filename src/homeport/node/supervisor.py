@@ -13,7 +13,7 @@ from typing import Protocol
 import msgspec
 
 from homeport.clock import Clock
-from homeport.model import Cause
+from homeport.model import Cause, Instance
 from homeport.node.adoption import Record
 from homeport.node.api import WorkerStatus
 from homeport.node.desired import (
@@ -35,6 +35,7 @@ from homeport.registry.api import AnyCommand, DrainInstance, DrainWorker
 log = logging.getLogger("homeport.node")
 
 Listener = Callable[[], None]
+_RESUMED = Cause(what="drained", actor=SUPERVISOR, evidence="as an earlier node process had begun")
 
 
 class Launcher(Protocol):
@@ -46,6 +47,12 @@ class Launcher(Protocol):
         Raises:
             LaunchFailed: the operating system refused.
         """
+
+    def leaving(self, worker: str, cause: Cause) -> None:
+        """The worker has been told to drain."""
+
+    def hosts(self, worker: str, services: Mapping[str, int]) -> None:
+        """The worker hosts no more than this from now on."""
 
     def forget(self, worker: str) -> None:
         """The worker's process has ended."""
@@ -119,11 +126,30 @@ class Supervisor:
 
     def adopt(self, record: Record, process: Process) -> None:
         """Take over a worker that runs already; ``wish`` decides whether it stays."""
-        age = max(0.0, self._clock.wall() - record.started)
-        self._fleet.adopt(record.name, record.services, record.release, self._clock.now() - age, ready=True)
+        now, age = self._clock.now(), max(0.0, self._clock.wall() - record.started)
+        self._fleet.adopt(
+            record.name, record.services, record.release, now - age, ready=record.ready, round=record.round
+        )
         self._processes[record.name] = process
         self._watch(record.name)
         log.info("worker.adopted", extra={"worker": record.name, "pid": record.pid})
+        if record.leaving is not None:
+            self._carry_out(self._fleet.adopt_leaving(record.name, record.leaving, now))
+            return
+        for service, count in record.services.items():
+            left = self._registry.instances_at(record.name, service)
+            if len(left) > count:  # they were told to leave, and may not have heard it
+                self._drain_instances(
+                    DrainInstances(worker=record.name, service=service, count=len(left) - count, cause=_RESUMED)
+                )
+
+    def retire(self, instance: Instance, cause: Cause) -> bool:
+        """Drain one instance, and have it replaced; ``False`` when its worker is leaving already."""
+        effects = self._fleet.retire(
+            instance.worker, cause, self._clock.now(), service=instance.service, instance=instance.id
+        )
+        self._carry_out(effects)
+        return bool(effects)
 
     def ready(self, worker: str) -> None:
         """All instances of the worker have become ready."""
@@ -192,12 +218,18 @@ class Supervisor:
 
     def _drain(self, worker: str, cause: Cause) -> None:
         log.info("worker.draining", extra={"worker": worker, "cause": cause.what, "evidence": cause.evidence})
+        self._launcher.leaving(worker, cause)
         # A worker that has not opened its session yet cannot be told, but it can be signalled.
         if not self._registry.send(worker, DrainWorker(cause=cause)) and worker in self._processes:
             self._processes[worker].signal(signal.SIGTERM)
 
     def _drain_instances(self, effect: DrainInstances) -> None:
-        for instance in self._registry.instances_at(effect.worker, effect.service)[: effect.count]:
+        known = self._fleet.workers.get(effect.worker)
+        if known is not None:
+            self._launcher.hosts(effect.worker, known.services)
+        there = self._registry.instances_at(effect.worker, effect.service)
+        chosen = [*effect.named, *(one for one in there if one not in effect.named)]
+        for instance in chosen[: effect.count]:
             self._registry.send(effect.worker, DrainInstance(instance=instance, cause=self._stamped(effect.cause)))
 
     # -- what happens --------------------------------------------------------------------------------------------------
@@ -216,7 +248,7 @@ class Supervisor:
         self._launcher.forget(worker)
         self._registry.worker_gone(worker, cause)
         log.log(
-            logging.INFO if self._drained(worker) else logging.ERROR,
+            self._level_of_end(worker, status),
             "worker.ended",
             extra={"worker": worker, "pid": process.pid, "cause": cause.what, "evidence": cause.evidence},
         )
@@ -229,13 +261,18 @@ class Supervisor:
         known = self._fleet.workers.get(worker)
         if known is not None and known.phase is Phase.DRAINING and known.cause is not None:
             return self._stamped(known.cause)
+        if status == 0:  # it drained, as it does when it gets a signal
+            evidence = "exit status 0, as when somebody ends it by SIGTERM"
+            return Cause(what="process ended", actor=SUPERVISOR, evidence=evidence, at=self._clock.wall())
         lines = self._launcher.last_lines(worker)
         evidence = f"{describe_exit(status)}\n{lines}".rstrip()
         return Cause(what="process exited", actor=SUPERVISOR, evidence=evidence, at=self._clock.wall())
 
-    def _drained(self, worker: str) -> bool:
+    def _level_of_end(self, worker: str, status: int | None) -> int:
         known = self._fleet.workers.get(worker)
-        return known is None or known.phase is Phase.DRAINING
+        if known is None or known.phase is Phase.DRAINING:
+            return logging.INFO
+        return logging.WARNING if status == 0 else logging.ERROR
 
     def _stamped(self, cause: Cause) -> Cause:
         return msgspec.structs.replace(cause, at=self._clock.wall())

@@ -29,6 +29,7 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     runtime: str  # private folder for this worker's socket
     root: str  # import root, inside the release
     release: str = ""
+    fence: int = 0  # of the singletons it hosts: higher than that of any process that hosted them before
     services: tuple[HostedService, ...] = ()
     log: str = ""  # path of its rotated log file; "": keep the terminal (--attach, tests)
     ready_timeout: float = 30.0

@@ -63,8 +63,10 @@ def types_of(dependency: PlannedDependency) -> Callable[[], ServiceSignature | N
     return lambda: _target_types(location, dependency.service)
 
 
-def assemble(cls: Any, plan: PlannedService, config: dict[str, Any], handle: MakeHandle) -> Any:
+def assemble(cls: Any, plan: PlannedService, config: dict[str, Any], handle: MakeHandle, fence: int = 1) -> Any:
     """An object of ``cls`` with its handles in place before its ``__init__`` runs.
+
+    A singleton is given ``fence``, the token it shows to what it writes to.
 
     Raises:
         ConfigError: its settings do not fit its ``config`` annotation.
@@ -78,8 +80,10 @@ def assemble(cls: Any, plan: PlannedService, config: dict[str, Any], handle: Mak
     }
     attributes["config"] = typed_config(cls, plan.name, config)
     attributes["log"] = logging.getLogger(plan.name)
+    if plan.singleton:
+        attributes["fence"] = fence
     for name, value in attributes.items():
-        if name in ("config", "log") and _is_taken(cls, name):
+        if name in ("config", "fence", "log") and _is_taken(cls, name):
             continue
         try:
             setattr(target, name, value)

@@ -73,7 +73,7 @@ class Crew:
         def handle(dependency: PlannedDependency, types: Callable[[], ServiceSignature | None]) -> Handle:
             return Handle(self._caller, dependency.service, owner=plan.name, types=types, timeout=dependency.timeout)
 
-        target = assemble(cls, plan, service.config, handle)
+        target = assemble(cls, plan, service.config, handle, self._spec.fence)
         own = _with_timeouts(signature, service.timeouts)
         return self._member(service, plan, target, own, getattr(target, "asgi", None))
 
