@@ -39,6 +39,22 @@ def names(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     return [(name, kind) for name, kind in sorted(known.items()) if name.startswith(incomplete)]
 
 
+def instances(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Ids of instances, with their state."""
+    found = _ask(context, lambda client: client.registry.instances()) or []
+    return [(one.id, str(one.state)) for one in sorted(found, key=lambda one: one.id) if one.id.startswith(incomplete)]
+
+
+def deploy_words(incomplete: str) -> list[tuple[str, str]]:
+    """What to do with a rollout, beside naming new code."""
+    words = {
+        "status": "how far it is",
+        "promote": "let what is on trial take over",
+        "rollback": "run again what ran before",
+    }
+    return [(word, help) for word, help in words.items() if word.startswith(incomplete)]
+
+
 def nodes(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     """Names of the nodes this user runs."""
     try:

@@ -173,11 +173,14 @@ def next_step(detail: str) -> str:
 _FAR_PLACE = re.compile(r'File "(?P<path>[^"]+)", line (?P<line>\d+), in (?P<name>\S+)')
 
 
+_LIBRARY = re.compile(r"/(?:site-packages|dist-packages|lib/python3\.\d+)/|/src/homeport/|^<")
+
+
 def _remote(error: e.RemoteError) -> Explained:
     places = list(_FAR_PLACE.finditer(error.traceback))
     notes: tuple[str, ...] = ()
     if places:
-        last = places[-1]
+        last = ([place for place in places if not _LIBRARY.search(place["path"])] or places)[-1]
         notes = (f"at {from_here(Path(last['path']))}:{last['line']} in {last['name']}",)
     problem = Problem(
         type=_urn("remote_error"),

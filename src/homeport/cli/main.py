@@ -64,10 +64,14 @@ def build() -> typer.Typer:
 
     from homeport.cli.commands.call import call
     from homeport.cli.commands.config import config
+    from homeport.cli.commands.deploy import deploy
     from homeport.cli.commands.doctor import doctor
+    from homeport.cli.commands.drain import drain
+    from homeport.cli.commands.eject import eject
     from homeport.cli.commands.logs import logs
     from homeport.cli.commands.new import new
     from homeport.cli.commands.ps import ps
+    from homeport.cli.commands.restart import restart
     from homeport.cli.commands.run import run
     from homeport.cli.commands.scale import scale
     from homeport.cli.commands.services import services
@@ -87,7 +91,7 @@ def build() -> typer.Typer:
     panels = {
         RUNNING: (run, stop),
         LOOKING: (ps, services, why, watch, logs),
-        CHANGING: (call, scale),
+        CHANGING: (call, scale, restart, deploy, drain, eject),
         PROJECT: (new, doctor, version),
     }
     for panel, commands in panels.items():

@@ -50,3 +50,27 @@ def seconds(text: str) -> float:
         return parse_duration(text)
     except Exception as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def share(text: str) -> float:
+    """A share as people write it, ``10%`` or ``0.1``, for ``parser=``."""
+    number = text.strip()
+    try:
+        value = float(number[:-1]) / 100 if number.endswith("%") else float(number)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a share; write 10% or 0.1") from None
+    if not 0 <= value < 1:
+        raise typer.BadParameter(f"{text} is not from 0% to below 100%")
+    return value
+
+
+InstanceName = Annotated[
+    str, typer.Argument(metavar="INSTANCE", help="Id of an instance.", autocompletion=completion.instances)
+]
+Surge = Annotated[
+    int, typer.Option("--max-surge", metavar="N", min=1, help="How many instances of a service change at a time.")
+]
+Soak = Annotated[
+    float,
+    typer.Option(metavar="DURATION", parser=seconds, help="How long new instances are observed before old ones leave."),
+]

@@ -122,9 +122,7 @@ class Assembly:
         ready_file = self._data / "run" / "front.ready"
         self._fronts = FrontLauncher(self._children, self._config, self._endpoint, ready_file)
         self._front = Front(self._fronts, self._bind_again, ready_file, clock, rng, self._announce_url)
-        self._rolling = Rolling(
-            standing, kept, editions, self._config, registry, self._supervisor, census, clock
-        )
+        self._rolling = Rolling(standing, kept, editions, self._config, registry, self._supervisor, census, clock)
         self._orders = Orders(spec, self._rolling, source, releases)
         self.process = NodeProcess(
             spec, self._supervisor, self._front, census, self._rolling, self._orders, source, clock
@@ -140,7 +138,10 @@ class Assembly:
         listening = await self._take_over_front(survivors.pop(FRONT, None))
         apis: dict[str, tuple[object, type]] = {
             REGISTRY_SERVICE: (self._registry, RegistryApi),
-            NODE_SERVICE: (NodeService(self.process, self._rolling, self._orders, self._registry, self._clock), NodeApi),
+            NODE_SERVICE: (
+                NodeService(self.process, self._rolling, self._orders, self._registry, self._clock),
+                NodeApi,
+            ),
         }
         async with serve_api(self._endpoint, apis, name="node"):
             self._take_over_workers(survivors)

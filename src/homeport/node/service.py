@@ -54,9 +54,7 @@ class Orders(Protocol):
 class NodeService:
     """Implements ``NodeApi``."""
 
-    def __init__(
-        self, process: NodeProcess, rolling: Rolling, orders: Orders, registry: Wanted, clock: Clock
-    ) -> None:
+    def __init__(self, process: NodeProcess, rolling: Rolling, orders: Orders, registry: Wanted, clock: Clock) -> None:
         self._process, self._rolling, self._orders = process, rolling, orders
         self._registry, self._clock = registry, clock
 

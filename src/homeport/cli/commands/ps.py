@@ -31,17 +31,23 @@ def ps(context: typer.Context, node: options.Node = None, as_json: options.Json 
     from homeport.cli.terminal import Terminal
 
     surroundings = options.surroundings(context)
-    status, instances = ask(surroundings, node, _look)
     terminal = Terminal(json=as_json)
     if as_json:
-        terminal.value({"node": status, "instances": instances})
+        terminal.value(ask(surroundings, node, _look_closely))
         return
+    status, instances = ask(surroundings, node, _look)
     _print(terminal, status, instances, surroundings.wall())
 
 
 async def _look(client: Client) -> tuple[NodeStatus, list[Instance]]:
     status, instances = await asyncio.gather(client.node.status(), client.registry.instances())
     return status, sorted(instances, key=lambda instance: (instance.service, instance.since, instance.id))
+
+
+async def _look_closely(client: Client) -> dict[str, object]:
+    """With what each instance has answered since its start."""
+    (status, instances), counters = await asyncio.gather(_look(client), client.registry.counters())
+    return {"node": status, "instances": instances, "counters": counters}
 
 
 def _print(terminal: Terminal, status: NodeStatus, instances: list[Instance], now: float) -> None:

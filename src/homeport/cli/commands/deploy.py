@@ -1,0 +1,130 @@
+"""``homeport deploy``: have another state of the code take over, losing no call; and decide on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from homeport.cli import completion, options
+
+if TYPE_CHECKING:
+    from homeport.cli.surroundings import Client
+    from homeport.cli.terminal import Terminal
+    from homeport.node.api import Deploy, RolloutStatus
+
+ACTOR = "homeport deploy"
+WORDS = ("status", "promote", "rollback")
+
+
+def deploy(
+    context: typer.Context,
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="TARGET|status|promote|rollback",
+            help="Folder, file, module or module:Class with the new code; or what to do with the rollout there is.",
+            autocompletion=completion.deploy_words,
+        ),
+    ],
+    surge: options.Surge = 1,
+    soak: options.Soak = "5s",  # type: ignore[assignment]  # typer sends defaults through the parser
+    canary: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE",
+            parser=options.share,
+            help="First give one new instance of each service this share of its calls, and wait for `promote`.",
+        ),
+    ] = "0",  # type: ignore[assignment]
+    force: Annotated[bool, options.flag("--force", help="Even if callers notice a changed contract.")] = False,
+    node: options.Node = None,
+    as_json: options.Json = False,
+) -> None:
+    """Have new code take over, step by step, and back by itself.
+
+    New instances are ready and observed before old ones leave. A contract that its callers would no longer fit is
+    refused. `status` shows the rollout; `promote` ends a trial well; `rollback` takes back what runs or ran last.
+
+    Examples:
+
+      homeport deploy .
+      homeport deploy shop --canary 10%
+      homeport deploy promote
+      homeport deploy rollback
+    """
+    from homeport.cli.asking import ask
+    from homeport.cli.rollouts import conclude
+    from homeport.cli.terminal import Terminal
+
+    terminal = Terminal(json=as_json)
+    surroundings = options.surroundings(context)
+    if target == "status":
+        _show(terminal, ask(surroundings, node, lambda client: client.node.rollout()))
+        return
+    if target in WORDS:
+        status = ask(surroundings, node, lambda client: _decide(client, terminal, target))
+    else:
+        from homeport.node.api import Deploy
+
+        request = Deploy(
+            target=target,
+            cwd=str(surroundings.cwd()),
+            actor=ACTOR,
+            surge=surge,
+            soak=soak,
+            share=canary,
+            force=force,
+        )
+        status = ask(surroundings, node, lambda client: _deploy(client, terminal, request))
+    if target == "rollback" and status.stage == "returned":
+        _taken_back(terminal, status)
+    else:
+        conclude(terminal, status, f"release [name]{status.release}[/] runs")
+
+
+async def _deploy(client: Client, terminal: Terminal, request: Deploy) -> RolloutStatus:
+    from homeport.cli.rollouts import follow
+
+    return await follow(client, terminal, await client.node.deploy(request))
+
+
+async def _decide(client: Client, terminal: Terminal, word: str) -> RolloutStatus:
+    from homeport.cli.rollouts import follow
+
+    actor = f"{ACTOR} {word}"
+    begun = await (client.node.promote(actor) if word == "promote" else client.node.roll_back(actor))
+    return await follow(client, terminal, begun)
+
+
+def _taken_back(terminal: Terminal, status: RolloutStatus) -> None:
+    if terminal.json:
+        terminal.value({"event": "ended", "rollout": status})
+    else:
+        terminal.say(f"[green]{terminal.symbols.ok}[/] {status.id} is taken back: what ran before runs again")
+
+
+def _show(terminal: Terminal, status: RolloutStatus | None) -> None:
+    from rich.markup import escape
+
+    from homeport.cli.table import Column, print_table
+
+    if terminal.json:
+        terminal.value(status)
+        return
+    if status is None:
+        terminal.say("nothing has been deployed or restarted yet; `homeport deploy TARGET` does")
+        return
+    dot = f" {terminal.symbols.dot} "
+    head = [f"[name]{escape(status.id)}[/]", escape(status.line)]
+    head += [f"release {escape(status.release)}"] if status.release else []
+    head += [f"from {escape(status.target)}"] if status.target else []
+    terminal.say(dot.join([*head, f"by {escape(status.actor)}"]))
+    if status.error:
+        terminal.say(f"[red]why:[/] {escape(status.error)}", *(f"  {escape(one)}" for one in status.differences))
+    rows = [
+        [escape(one.service), one.stage, f"{one.new_ready}/{one.wanted}", str(one.old or "")] for one in status.services
+    ]
+    if rows:
+        columns = [Column("SERVICE"), Column("STAGE"), Column("NEW READY", right=True), Column("OLD", right=True)]
+        print_table(terminal, columns, rows)
