@@ -324,3 +324,13 @@ def test_the_place_of_a_far_exception_is_its_source_not_the_release(homeport: Ho
     copy = "/srv/shop/.homeport/releases/r1/cart.py"
     place.client.answer = RemoteError("cart", "add", "KeyError", "'x'", f'  File "{copy}", line 7, in add\nKeyError')
     assert "at /srv/shop/cart.py:7 in add" in homeport("call", "cart.add", '["u", "p"]').err
+
+
+def test_the_place_of_a_far_exception_is_the_services_own_line_not_a_librarys(homeport: Homeport, place: Place) -> None:
+    frames = (
+        '  File "/shop/cart.py", line 7, in add\n'
+        '  File "/venv/lib/python3.12/site-packages/httpx/_client.py", line 9, in send\n'
+        '  File "<string>", line 1, in <module>\n'
+    )
+    place.client.answer = RemoteError("cart", "add", "ConnectError", "refused", frames)
+    assert "at /shop/cart.py:7 in add" in homeport("call", "cart.add", '["u", "p"]').err
