@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import inspect
 
+from homeport.balancing.policy import Policy
 from homeport.config_sources import Layer, Raw, layers
 from homeport.durations import parse_duration
 from homeport.errors import ConfigError, near_names
@@ -61,21 +62,14 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         return f"NodeConfig({redacted(self)})"
 
 
-class MethodConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[services.<name>.methods.<method>]``."""
-
-    timeout: Duration | None = None
-
-
-class ServiceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[services.<name>]``: policy of one service; ``config`` is handed to the class unseen."""
+class ServiceConfig(Policy, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[services.<name>]``: how it runs and how it is called; ``config`` is handed to the class unseen."""
 
     replicas: Annotated[int, msgspec.Meta(ge=0)] | None = None  # None: as the class says
     concurrency: Count = 1000  # calls an instance admits at once
     threads: Count = 8
     weight: Annotated[float, msgspec.Meta(gt=0)] = 1.0
-    methods: dict[str, MethodConfig] = {}
-    config: dict[str, Any] = {}
+    config: dict[str, Any] = {}  # noqa: RUF012 - a Struct gives each its own
 
     def __repr__(self) -> str:
         return f"ServiceConfig({redacted(self)})"
@@ -214,7 +208,11 @@ def _struct(tree: dict[str, Any], struct: type[msgspec.Struct], path: tuple[str,
             near = near_names(key, types)
             hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(types)}"
             raise ConfigError(f"{_some_origin(tree[key])}: unknown setting {'.'.join((*path, key))}; {hint}")
-    return struct(**{key: _shape(below, types[key], (*path, key), origins) for key, below in tree.items()})
+    values = {key: _shape(below, types[key], (*path, key), origins) for key, below in tree.items()}
+    try:
+        return struct(**values)
+    except ValueError as error:  # values that are each well, but not together
+        raise ConfigError(f"{_some_origin(tree)}: {'.'.join(path)}: {error}") from None
 
 
 def _leaf(raw: Raw, type_: Any, path: tuple[str, ...], origins: dict[str, str]) -> Any:

@@ -134,7 +134,8 @@ class ConcurrencyLimit:
         target = start + (start * gradient + QUEUE - start) * SMOOTHING
         return max(self._floor, limit / 2, min(limit, target))
 
-    def _rooms(self) -> tuple[int, ...]:
+    def _rooms(self) -> tuple[int, int, int]:
         """How many calls each priority finds room for; at least one."""
         # Rounded up, so that a small limit is not made smaller still.
-        return tuple(ceil(self.limit * getattr(self._limits, name) - 1e-9) for name in PRIORITIES)
+        default, critical, background = (ceil(self.limit * getattr(self._limits, name) - 1e-9) for name in PRIORITIES)
+        return default, critical, background

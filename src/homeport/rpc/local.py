@@ -153,7 +153,6 @@ def _runner(
         token = CURRENT.set(context)
         admission.in_flight += 1
         timed = not edge.calls & TIMED_MASK
-        edge.calls += 1
         if timed:
             started = perf_counter()
         try:
@@ -176,6 +175,7 @@ def _runner(
             admission.failed(error, context)
             raise failure_of(error, context, service, name) from error
         finally:
+            edge.calls += 1
             if timed:
                 edge.seconds += (perf_counter() - started) * (TIMED_MASK + 1)
             if swept:

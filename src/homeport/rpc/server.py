@@ -201,7 +201,6 @@ class ServerLink(Link):
             return
         self._last_call = call_id
         edge = binding.edge
-        edge.calls += 1
         edge.bytes_in += len(body)
         admission.in_flight += 1
         context = CallContext(
@@ -215,7 +214,7 @@ class ServerLink(Link):
             priority,
             bool(flags & IS_RETRY),
         )
-        running = self._running[call_id] = _Running(admission, edge.calls % SAMPLE_EVERY == 1)
+        running = self._running[call_id] = _Running(admission, edge.calls % SAMPLE_EVERY == 0)
         if remaining != NO_DEADLINE:
             context._length = remaining / 1000
             context.deadline = deadline = self.loop.time() + context._length
@@ -263,6 +262,7 @@ class ServerLink(Link):
             binding.admission.failed(error, context)
             self._answer_failure(call_id, binding, context, running, error)
         finally:
+            edge.calls += 1
             edge.seconds += perf_counter() - started
             self._deadlines.pop(context, None)
             self._running.pop(call_id, None)
@@ -306,6 +306,7 @@ class ServerLink(Link):
             binding.admission.failed(error, context)
             self._answer_failure(call_id, binding, context, running, error)
         finally:
+            edge.calls += 1
             edge.seconds += perf_counter() - started
             self._deadlines.pop(context, None)
             self._running.pop(call_id, None)

@@ -95,8 +95,8 @@ class Admission:
 class Edge:
     """What one caller has asked of one method: counted from the start, for placement and for people.
 
-    ``seconds`` sums the time from arrival to answer; ``cpu_seconds`` the loop time of the ``cpu_samples`` calls whose
-    steps were timed, decoding and encoding included.
+    ``calls`` have ended; ``seconds`` sums the time from arrival to answer; ``cpu_seconds`` the loop time of the
+    ``cpu_samples`` calls whose steps were timed, decoding and encoding included.
     """
 
     __slots__ = ("bytes_in", "bytes_out", "calls", "cpu_samples", "cpu_seconds", "errors", "seconds")

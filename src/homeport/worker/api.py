@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from homeport.balancing.policy import Limit
 from homeport.build.plan import PlannedService
 
 
@@ -18,7 +19,7 @@ class HostedService(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: int = 1000  # calls an instance admits at once
     threads: int = 8  # of the pool that runs its @method defs
     weight: float = 1.0  # of each instance, for the balancers
-    timeouts: dict[str, float] = {}  # per method, from [services.<name>.methods.<method>]
+    limit: Limit = Limit()  # how it adapts that number
 
 
 class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):

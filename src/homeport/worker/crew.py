@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from homeport.balancing.concurrency import ConcurrencyLimit
 from homeport.build.plan import PlannedDependency, PlannedService
 from homeport.build.presence import without_present
 from homeport.contracts.api import Contract
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("homeport.worker")
 
 HEALTH_PERIOD, HEALTH_TIMEOUT = 5.0, 2.0  # seconds
+ADAPT_PERIOD = 1.0  # seconds between looks at how long calls take
 STARTUP_RETRY_FIRST, STARTUP_RETRY_MOST = 0.5, 30.0
 
 ReportState = Callable[[str, State, str, str], Awaitable[None]]
@@ -39,8 +41,15 @@ ReportState = Callable[[str, State, str, str], Awaitable[None]]
 class Member:
     """One instance with all that belongs to it."""
 
-    def __init__(self, hosted: HostedInstance, spec: InstanceSpec, contract: Contract, asgi: AsgiServer | None) -> None:
-        self.hosted, self.spec, self.contract, self.asgi = hosted, spec, contract, asgi
+    def __init__(
+        self,
+        hosted: HostedInstance,
+        spec: InstanceSpec,
+        contract: Contract,
+        asgi: AsgiServer | None,
+        limit: ConcurrencyLimit,
+    ) -> None:
+        self.hosted, self.spec, self.contract, self.asgi, self.limit = hosted, spec, contract, asgi, limit
         self.begun = False  # its startup() has been called; the registry may ask twice after a lost connection
         self.optional: list[tuple[str, str]] = []  # (attribute, service) that become None when absent at start
 
@@ -52,6 +61,7 @@ class Crew:
         self.members: dict[str, Member] = {}
         self.endpoint = f"unix:{Path(spec.runtime) / (spec.name + '.sock')}"
         self._spec, self._host, self._caller, self._report = spec, host, caller, report
+        self._loop = caller.loop
 
     def assemble(self) -> None:
         """Import every service and make its instances.
@@ -74,8 +84,7 @@ class Crew:
             return Handle(self._caller, dependency.service, owner=plan.name, types=types, timeout=dependency.timeout)
 
         target = assemble(cls, plan, service.config, handle, self._spec.fence)
-        own = _with_timeouts(signature, service.timeouts)
-        return self._member(service, plan, target, own, getattr(target, "asgi", None))
+        return self._member(service, plan, target, signature, getattr(target, "asgi", None))
 
     def _app(self, service: HostedService, app: Any) -> Member:
         contract = Contract(service=service.plan.name, asgi=True, public=service.plan.public)
@@ -108,7 +117,9 @@ class Crew:
             ),
             public=plan.public,
         )
-        member = Member(hosted, spec, signature.contract, asgi)
+        limit = ConcurrencyLimit(service.limit, service.concurrency, self._loop.time())
+        hosted.admission.set_rooms(limit.room)
+        member = Member(hosted, spec, signature.contract, asgi, limit)
         member.optional = [(one.attribute, one.service) for one in plan.dependencies if one.optional]
         return member
 
@@ -164,6 +175,16 @@ class Crew:
         for attribute, service in member.optional:
             if member.hosted.target is not None and not self._caller.view.service(service).instances:
                 setattr(member.hosted.target, attribute, None)
+
+    async def adapt_limits(self) -> None:
+        """Let each instance admit as many calls as it can answer about as fast as it usually does."""
+        while True:
+            await asyncio.sleep(ADAPT_PERIOD)
+            for member in list(self.members.values()):
+                admission = member.hosted.admission
+                if member.limit.adapt(member.hosted.finished(), admission.in_flight, self._loop.time()):
+                    admission.set_rooms(member.limit.room)
+                    log.info("limit.adapted", extra={"instance": member.hosted.id, "limit": round(member.limit.limit)})
 
     async def watch_health(self) -> None:
         """Ask each ready instance's ``health()`` every few seconds."""
@@ -223,15 +244,3 @@ def _counted(hosted: HostedInstance) -> Counters:
 
 def _brief(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-
-
-def _with_timeouts(signature: ServiceSignature, timeouts: dict[str, float]) -> ServiceSignature:
-    """The settings' timeouts in place of the code's; callers read them from the contract."""
-    if not timeouts:
-        return signature
-    methods = tuple(
-        msgspec.structs.replace(method, timeout=timeouts.get(method.name, method.timeout))
-        for method in signature.contract.methods
-    )
-    contract = msgspec.structs.replace(signature.contract, methods=methods)
-    return ServiceSignature(signature.service, contract, signature.methods)

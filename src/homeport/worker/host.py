@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from homeport.balancing.concurrency import Finished
 from homeport.contracts.signature import MethodSignature, ServiceSignature
 from homeport.errors import Draining, UnknownMethod
 from homeport.model import State
@@ -72,6 +73,16 @@ class HostedInstance:
     def has_hook(self, name: str) -> bool:
         """Whether the class defines it; an attribute of the object may be the handle of a service of that name."""
         return callable(getattr(type(self.target), name, None))
+
+    def finished(self) -> dict[str, Finished]:
+        """What calls of each method have taken so far, whoever made them."""
+        sums: dict[str, Finished] = {}
+        for (_, method), edge in list(self._callers.items()):
+            so_far = sums.get(method, Finished(0, 0, 0.0))
+            sums[method] = Finished(
+                so_far.calls + edge.calls, so_far.errors + edge.errors, so_far.seconds + edge.seconds
+            )
+        return sums
 
     async def hook(self, name: str) -> Any:
         """Run ``startup``, ``shutdown`` or ``health``, sync or async; None where the class has none."""

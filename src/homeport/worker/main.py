@@ -98,6 +98,7 @@ class Worker(Hosting):
                     token=self._spec.token,
                 ):
                     self._spawn(self._crew.watch_health(), "worker.health")
+                    self._spawn(self._crew.adapt_limits(), "worker.limits")
                     self._spawn(self._mind_the_node(), "worker.orphan")
                     cause = await self._stop
                     await self._drain_all(server, cause)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from homeport.balancing.policy import Policy
 from homeport.build.plan import PlannedService
 from homeport.config import ServiceConfig
 from homeport.worker.api import HostedService
@@ -16,5 +17,11 @@ def hosted_service(service: PlannedService, instances: int, config: ServiceConfi
         concurrency=config.concurrency,
         threads=config.threads,
         weight=config.weight,
-        timeouts={name: method.timeout for name, method in config.methods.items() if method.timeout is not None},
+        limit=config.limit,
     )
+
+
+def call_policy(config: ServiceConfig) -> Policy | None:
+    """What callers are to know of the settings; None where they say nothing."""
+    policy = Policy(**{name: getattr(config, name) for name in Policy.__struct_fields__})
+    return policy if policy != Policy() else None
