@@ -24,11 +24,12 @@ _PALETTE = (
     "bright_magenta",
     "bright_blue",
 )
-_WIDEST_PREFIX = 24
+_WIDEST_PREFIX = 28
+_INSTANCE_SUFFIX = len("-3f9c2a")
 
 
 class LogLines:
-    """Gives each source a colour, in order of appearance, and keeps the prefixes as wide as the widest so far."""
+    """Gives each service a colour, in order of appearance, and keeps the prefixes as wide as the widest so far."""
 
     def __init__(self, bar: str, *, times: bool) -> None:
         self._bar, self._times = bar, times
@@ -40,10 +41,11 @@ class LogLines:
         """From now on, paths below ``copy`` (the release) are shown as the files below ``source`` they came from."""
         self._copy, self._source = copy, source
 
-    def reserve(self, sources: list[str]) -> None:
-        """Make room for these prefixes from the start, so that they line up."""
-        for source in sources:
-            self._style(source)
+    def reserve(self, services: list[str]) -> None:
+        """Make room for the instances of these from the start, so that they line up."""
+        for service in services:
+            self._style(service)
+            self._widen(len(service) + _INSTANCE_SUFFIX)
 
     def render(self, record: LogRecordView, now: float) -> Text:
         """One record as one line or, with a traceback, several; each with its prefix."""
@@ -53,7 +55,8 @@ class LogLines:
         prefix = Text()
         if self._times:
             prefix.append(f"{moment(record.at, now)} ", style="dim")
-        style = self._style(source)
+        style = self._style(record.service or record.worker)
+        self._widen(len(source))
         prefix.append(source[:_WIDEST_PREFIX].ljust(self._width), style=style)
         prefix.append(f" {self._bar} ", style=style)
         level = _LEVEL_STYLES.get(record.level, "bright_black" if record.logger.startswith("homeport.") else "")
@@ -68,8 +71,10 @@ class LogLines:
     def _style(self, source: str) -> str:
         if source not in self._styles:
             self._styles[source] = _PALETTE[len(self._styles) % len(_PALETTE)]
-            self._width = max(self._width, min(len(source), _WIDEST_PREFIX))
         return self._styles[source]
+
+    def _widen(self, width: int) -> None:
+        self._width = max(self._width, min(width, _WIDEST_PREFIX))
 
 
 def source_of(record: LogRecordView) -> str:

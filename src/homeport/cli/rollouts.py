@@ -65,7 +65,7 @@ def _tell(terminal: Terminal, status: RolloutStatus) -> None:
         terminal.value({"event": "progress", "rollout": status.id, "stage": status.stage, "line": status.line})
     else:
         colour = "yellow" if status.stage == "returning" else "dim"
-        why = f": {escape(_first_line(status.error))}" if status.stage == "returning" and status.error else ""
+        why = f": {escape(gist(status.error))}" if status.stage == "returning" and status.error else ""
         terminal.say(f"[{colour}]{terminal.symbols.dot}[/] {escape(status.line)}{why}")
 
 
@@ -79,12 +79,12 @@ def conclude(terminal: Terminal, status: RolloutStatus, done: str) -> None:
 
     if status.stage in ("returned", "returning"):
         raise CommandError(
-            f"{status.id} was rolled back: {status.error}",
+            f"{status.id} was rolled back: {gist(status.error)}",
             exit_code=ExitCode.FAILED,
             kind="rolled_back",
             next="homeport deploy --force" if status.differences else "",
             fields={"rollout": status.id, "error": status.error, "differences": list(status.differences)},
-            notes=status.differences,
+            notes=status.differences or place(status.error),
         )
     if terminal.json:
         terminal.value({"event": "ended", "rollout": status})
@@ -97,5 +97,13 @@ def conclude(terminal: Terminal, status: RolloutStatus, done: str) -> None:
         terminal.say(f"[green]{terminal.symbols.ok}[/] {done} in {took}")
 
 
-def _first_line(text: str) -> str:
-    return text.split("\n", 1)[0]
+def gist(error: str) -> str:
+    """A reason in one line: of a traceback, what it begins and ends with."""
+    lines = [line.strip() for line in error.splitlines() if line.strip()]
+    return ": ".join(dict.fromkeys([lines[0], lines[-1]])) if lines else ""
+
+
+def place(error: str) -> tuple[str, ...]:
+    """Where the innermost frame of a traceback stands, if there is one."""
+    frames = [line.strip() for line in error.splitlines() if line.strip().startswith('File "')]
+    return tuple(frames[-1:])

@@ -75,7 +75,7 @@ class Orders:
         await self._rolling.change(promote)
         return self._last()
 
-    async def roll_back(self, actor: str) -> Rollout:
+    async def roll_back(self, surge: int, soak: float, actor: str) -> Rollout:
         """Give up the rollout that runs; without one, deploy what ran before the last deploy.
 
         Raises:
@@ -94,7 +94,7 @@ class Orders:
             if standing.versions.get(name, Version("")).release != version.release
         }
         gone = standing.versions.keys() - standing.previous.keys()
-        return await self._begin("rollback", actor, edition.plan, after, self._pace(1, Pace().soak), gone, edition)
+        return await self._begin("rollback", actor, edition.plan, after, self._pace(surge, soak), gone, edition)
 
     async def reload(self, edition: Edition, fresh: Collection[str], actor: str) -> str:
         """Have ``fresh`` services run the edition, all at once and unobserved; why that failed, or empty."""

@@ -12,7 +12,7 @@ import msgspec
 
 from homeport.build.plan import PlannedService
 from homeport.clock import Clock
-from homeport.config import Config
+from homeport.config import Config, ServiceConfig
 from homeport.contracts.api import Contract
 from homeport.errors import UsageError
 from homeport.model import Cause, Dependency, Instance
@@ -30,6 +30,7 @@ from homeport.node.timing import event_or_due
 from homeport.registry.api import Counters
 from homeport.registry.records import DeclaredService
 from homeport.registry.store.port import StoreFailure
+from homeport.worker.settings import call_policy
 
 log = logging.getLogger("homeport.node")
 
@@ -345,6 +346,7 @@ class Rolling:
             singleton=planned.singleton,
             public=planned.public,
             location=f"{planned.location.path}:{planned.location.line}",
+            policy=call_policy(self._config.services.get(service, ServiceConfig())),
         )
 
     async def _try_out(self) -> None:

@@ -110,6 +110,7 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
     passed: int = 0
     proven: int = 0
     trial: bool = False
+    promoted: bool = False  # after a trial, whose instances stay
     relapses: int = 0
     error: str = ""  # why it went back
     differences: tuple[str, ...] = ()  # between contracts, that callers would notice
@@ -153,8 +154,10 @@ def _aim(rollout: Rollout, number: int, step: Step, service: str, wanted: int) -
         return Aim(version=before) if before is not None else None
     if rollout.stage is Stage.DONE:
         return Aim(version=after) if after is not None else None
-    begun = number <= rollout.passed and (not rollout.trial or on_trial(rollout, step))
-    if not begun:
+    tried = on_trial(rollout, step) and (rollout.trial or rollout.promoted)
+    if number > rollout.passed and rollout.promoted and tried:  # its turn is still to come
+        return Aim(version=after, fresh=1, keep=wanted) if after is not None else None
+    if number > rollout.passed or (rollout.trial and not tried):
         return Aim(version=before) if before is not None else None
     if after is None:  # it is removed in its step, and gone afterwards
         return None
@@ -220,7 +223,7 @@ def promote(rollout: Rollout) -> Rollout:
     """The trial was good: replace all."""
     if rollout.stage is not Stage.HOLDING:
         return rollout
-    return _changed(rollout, stage=Stage.STARTING, trial=False, passed=0, proven=0, relapses=0)
+    return _changed(rollout, stage=Stage.STARTING, trial=False, promoted=True, passed=0, proven=0, relapses=0)
 
 
 def _next(rollout: Rollout, watch: Watch, seen: Mapping[str, Seen], now: float) -> Rollout:

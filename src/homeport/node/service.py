@@ -48,7 +48,7 @@ class Orders(Protocol):
     async def restart(self, service: str, surge: int, soak: float, actor: str) -> Rollout: ...
     async def deploy(self, request: Deploy) -> Rollout: ...
     async def promote(self, actor: str) -> Rollout: ...
-    async def roll_back(self, actor: str) -> Rollout: ...
+    async def roll_back(self, surge: int, soak: float, actor: str) -> Rollout: ...
 
 
 class NodeService:
@@ -120,13 +120,13 @@ class NodeService:
         """
         return self._told(await self._orders.promote(actor))
 
-    async def roll_back(self, actor: str) -> RolloutStatus:
+    async def roll_back(self, surge: int, soak: float, actor: str) -> RolloutStatus:
         """Give up the rollout that runs, or take back the last deploy.
 
         Raises:
             UsageError: there is nothing to go back to.
         """
-        return self._told(await self._orders.roll_back(actor))
+        return self._told(await self._orders.roll_back(surge, soak, actor))
 
     def _told(self, begun: Rollout) -> RolloutStatus:
         status = self._rolling.status()

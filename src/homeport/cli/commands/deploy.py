@@ -63,7 +63,7 @@ def deploy(
         _show(terminal, ask(surroundings, node, lambda client: client.node.rollout()))
         return
     if target in WORDS:
-        status = ask(surroundings, node, lambda client: _decide(client, terminal, target))
+        status = ask(surroundings, node, lambda client: _decide(client, terminal, target, surge, soak))
     else:
         from homeport.node.api import Deploy
 
@@ -89,12 +89,13 @@ async def _deploy(client: Client, terminal: Terminal, request: Deploy) -> Rollou
     return await follow(client, terminal, await client.node.deploy(request))
 
 
-async def _decide(client: Client, terminal: Terminal, word: str) -> RolloutStatus:
+async def _decide(client: Client, terminal: Terminal, word: str, surge: int, soak: float) -> RolloutStatus:
     from homeport.cli.rollouts import follow
 
     actor = f"{ACTOR} {word}"
-    begun = await (client.node.promote(actor) if word == "promote" else client.node.roll_back(actor))
-    return await follow(client, terminal, begun)
+    if word == "promote":
+        return await follow(client, terminal, await client.node.promote(actor))
+    return await follow(client, terminal, await client.node.roll_back(surge, soak, actor))
 
 
 def _taken_back(terminal: Terminal, status: RolloutStatus) -> None:
@@ -107,6 +108,7 @@ def _taken_back(terminal: Terminal, status: RolloutStatus) -> None:
 def _show(terminal: Terminal, status: RolloutStatus | None) -> None:
     from rich.markup import escape
 
+    from homeport.cli.rollouts import gist, place
     from homeport.cli.table import Column, print_table
 
     if terminal.json:
@@ -121,7 +123,8 @@ def _show(terminal: Terminal, status: RolloutStatus | None) -> None:
     head += [f"from {escape(status.target)}"] if status.target else []
     terminal.say(dot.join([*head, f"by {escape(status.actor)}"]))
     if status.error:
-        terminal.say(f"[red]why:[/] {escape(status.error)}", *(f"  {escape(one)}" for one in status.differences))
+        more = status.differences or place(status.error)
+        terminal.say(f"[red]why:[/] {escape(gist(status.error))}", *(f"  {escape(one)}" for one in more))
     rows = [
         [escape(one.service), one.stage, f"{one.new_ready}/{one.wanted}", str(one.old or "")] for one in status.services
     ]
