@@ -154,9 +154,9 @@ def _aim(rollout: Rollout, number: int, step: Step, service: str, wanted: int) -
         return Aim(version=before) if before is not None else None
     if rollout.stage is Stage.DONE:
         return Aim(version=after) if after is not None else None
-    tried = on_trial(rollout, step) and (rollout.trial or rollout.promoted)
-    if number > rollout.passed and rollout.promoted and tried:  # its turn is still to come
-        return Aim(version=after, fresh=1, keep=wanted) if after is not None else None
+    tried = on_trial(rollout, step)
+    if number > rollout.passed and tried and rollout.promoted and after is not None:  # until its turn comes
+        return Aim(version=after, fresh=1, keep=wanted)
     if number > rollout.passed or (rollout.trial and not tried):
         return Aim(version=before) if before is not None else None
     if after is None:  # it is removed in its step, and gone afterwards
