@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 from contextlib import aclosing
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from homeport.client_sync import SyncClient
 
 S = TypeVar("S")
+
+# Else Python would print our warnings into the output of scripts that have set up no logging.
+logging.getLogger("homeport").addHandler(logging.NullHandler())
 
 PATIENCE = 30.0  # seconds without a node process that a watch goes on for
 PAUSE = 0.1  # seconds before it asks again
