@@ -70,6 +70,7 @@ def build() -> typer.Typer:
     from homeport.cli.commands.eject import eject
     from homeport.cli.commands.logs import logs
     from homeport.cli.commands.new import new
+    from homeport.cli.commands.policy import policy
     from homeport.cli.commands.ps import ps
     from homeport.cli.commands.restart import restart
     from homeport.cli.commands.run import run
@@ -90,7 +91,7 @@ def build() -> typer.Typer:
     )
     panels = {
         RUNNING: (run, stop),
-        LOOKING: (ps, services, why, watch, logs),
+        LOOKING: (ps, services, why, watch, logs, policy),
         CHANGING: (call, scale, restart, deploy, drain, eject),
         PROJECT: (new, doctor, version),
     }
