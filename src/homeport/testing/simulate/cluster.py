@@ -19,7 +19,9 @@ from homeport.rpc.api_host import serve_api
 from homeport.testing.simulate.callers import SimCaller
 from homeport.testing.simulate.disk import Disk
 from homeport.testing.simulate.network import Network
+from homeport.testing.simulate.observer import SimObserver
 from homeport.testing.simulate.process import Process
+from homeport.testing.simulate.truth import Truth
 from homeport.testing.simulate.world import World
 from homeport.worker.api import HostedService, WorkerSpec
 from homeport.worker.main import Worker
@@ -55,6 +57,7 @@ class SimNode:
         self.process: Process | None = None
         self.registry: Registry | None = None
         self.declared: list[DeclaredService] = []
+        self.truth = Truth()
         self.opened: list[Callable[[Registry], None]] = []  # called whenever the registry has been opened
 
     @property
@@ -179,12 +182,15 @@ class Cluster:
         self.nodes: dict[str, SimNode] = {}
         self.workers: dict[str, SimWorker] = {}
         self.callers: dict[str, SimCaller] = {}
+        self.on_node: list[Callable[[SimNode], None]] = []
 
     # -- who is there --------------------------------------------------------------------------------------------------
 
     def node(self, name: str = "node") -> SimNode:
         """Start a node process on a disk of its own."""
         node = self.nodes[name] = SimNode(self, name, Disk(self.world, self._root / name))
+        for callback in self.on_node:
+            callback(node)
         node.start()
         return node
 
@@ -217,6 +223,10 @@ class Cluster:
         """Start a program that calls services, in a process of its own."""
         caller = self.callers[name] = SimCaller(self.world, name, self.nodes[node].endpoint)
         return caller
+
+    def observer(self, name: str = "observer", node: str = "node") -> SimObserver:
+        """Start a program that watches everything and checks every word."""
+        return SimObserver(self.nodes[node], name)
 
     def process(self, name: str) -> Process:
         """The present process of a node, worker or caller.

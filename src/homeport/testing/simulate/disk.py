@@ -72,8 +72,15 @@ class Disk:
         self._in_flight = _InFlight(before, self._journal())
         self._wait()
         self._in_flight = None
-        self._synced()
+        self.settled()
         return result
+
+    def settled(self) -> None:
+        """SQLite has synced its files, as it does at the end of every transaction."""
+        for name, content in self._journal().items():
+            inode = os.stat(self._data_folder / name).st_ino
+            self._contents[inode] = content
+            self._names[name] = inode  # SQLite syncs the folder when it makes a log
 
     # -- what happens to it --------------------------------------------------------------------------------------------
 
@@ -114,12 +121,6 @@ class Disk:
     def _journal(self) -> dict[str, bytes]:
         paths = [self._data_folder / name for name in ("journal.db", "journal.db-wal")]
         return {path.name: path.read_bytes() for path in paths if path.exists()}
-
-    def _synced(self) -> None:
-        for name, content in self._journal().items():
-            inode = os.stat(self._data_folder / name).st_ino
-            self._contents[inode] = content
-            self._names[name] = inode  # SQLite syncs the folder when it makes a log
 
     def _cut_short(self) -> dict[str, bytes]:
         """What is left of the commit that was under way, if one was."""
@@ -168,9 +169,20 @@ class SimConnection(sqlite3.Connection):
     disk: Disk | None = None
 
     def execute(self, sql: str, *parameters: Any) -> Any:
-        if self.disk is not None and sql.startswith(("COMMIT", "PRAGMA wal_checkpoint")):
+        if self.disk is None:
+            return super().execute(sql, *parameters)
+        if sql.startswith(("COMMIT", "PRAGMA wal_checkpoint")):
             return self.disk.carry_out(self, sql)
-        return super().execute(sql, *parameters)
+        result = super().execute(sql, *parameters)
+        if not self.in_transaction and not sql.startswith("SELECT"):
+            self.disk.settled()
+        return result
+
+    def close(self) -> None:
+        """SQLite plays the log into the database, syncs that, and removes the log."""
+        super().close()
+        if self.disk is not None:
+            self.disk.settled()
 
     def really(self, sql: str) -> Any:
         return super().execute(sql)

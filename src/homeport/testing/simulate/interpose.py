@@ -18,6 +18,8 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from homeport.contracts.signature import MethodSignature
+from homeport.discovery.view import View
+from homeport.registry.api import WatchItem
 from homeport.rpc import ambient
 from homeport.rpc.context import current
 from homeport.testing.simulate.blocking import SimSockets
@@ -27,6 +29,7 @@ from homeport.testing.simulate.threads import Here, SimQueue, SimThreading, Wait
 from homeport.testing.simulate.world import CALL, World
 from homeport.worker.host import HostedMethod
 
+_RealRandom = random.Random
 _APART = 5_000.0  # seconds between the two clocks of a process, so that whoever mixes them shows
 
 # Where code of ours starts threads or opens sockets itself. A test holds this list against the source.
@@ -62,6 +65,17 @@ class CountedMethod(HostedMethod):
         super().__init__(counted, signature)
 
 
+class FoldedView(View):
+    """A view that tells the world of each item of its watch."""
+
+    def fold(self, item: WatchItem) -> set[str]:
+        world = Here.world
+        for callback in world.on_fold if world is not None and not world.over else ():
+            callback(self, item)
+        return super().fold(item)
+
+
+PLACES["homeport.rpc.standing"] = {"View": FoldedView}
 PLACES["homeport.rpc.server"] = {"SocketFile": SimSocketFile}
 PLACES["homeport.worker.host"] = {"HostedMethod": CountedMethod}
 
@@ -112,7 +126,7 @@ def _seed_dice(stack: ExitStack, world: World) -> None:
     for name, module in sorted(sys.modules.items()):
         if module is not None and not name.startswith("homeport.testing.simulate"):
             for value in list(vars(module).values()) if hasattr(module, "__dict__") else ():
-                if type(value) is random.Random:
+                if type(value) is _RealRandom:
                     dice.setdefault(id(value), (name, value))
     for name, die in dice.values():
         stack.callback(die.setstate, die.getstate())

@@ -34,7 +34,7 @@ class Process:
         self.rng = random.Random(f"homeport process {world.seed} {name} {self.pid}")  # what it draws itself
         self.offset = self.rng.uniform(1_000.0, 100_000.0)
         self.wall_offset = 0.0
-        self.slowness = 1.0  # factor on the cost of its loop
+        self.slowness = self.slowest = 1.0  # factor on the cost of its loop, now and at the worst
         self.ahead = 0.0  # seconds that it has been blocking in the present turn
         self.alive, self.paused = True, False
         self.status: int | None = None  # of its exit; None while it runs and after a kill
@@ -98,6 +98,7 @@ class Process:
             return
         self.run_turn()
         low, high = _TURN_COST
+        self.slowest = max(self.slowest, self.slowness)
         self._busy_until = self.world.now + self.ahead + self.world.rng.uniform(low, high) * self.slowness
         self.ahead = 0.0
         self.stir()

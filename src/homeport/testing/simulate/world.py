@@ -54,6 +54,7 @@ class World:
         self.processes: list[Process] = []  # all there ever were, in order of birth
         self.trace = Trace(self)
         self.faults: list[str] = []  # what went wrong in code that nobody waited for
+        self.on_fold: list[Callable[[Any, Any], None]] = []  # called with a view and what it is about to take in
         self.begins: dict[tuple[str, str], int] = {}  # how often a method has begun to run, by number of the call
         self.idempotent: dict[str, bool] = {}  # per method
         self.threads: set[int] = {threading.get_ident()}  # real threads that live in this world
