@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from homeport.balancing.policy import MethodPolicy
 from homeport.build.plan import Finding, Location, Plan, PlannedService
-from homeport.config import Config, MethodConfig, ServiceConfig
+from homeport.config import Config, ServiceConfig
 from homeport.errors import BadArguments, UnknownService
 from homeport.model import Cause, Change, Durability, Instance, State
 from homeport.node.api import NodeStatus
@@ -18,7 +19,6 @@ from homeport.node.application import (
     checked,
     replicas,
     settings_findings,
-    wishes,
     worker_spec,
 )
 from homeport.node.backoff import BackoffLimits
@@ -42,12 +42,10 @@ SHOP = Plan(root="/app", services=(service("cart", replicas=2), service("clock",
 # -- wishes ------------------------------------------------------------------------------------------------------------
 
 
-def test_settings_beat_the_class_and_what_was_asked_for_beats_both() -> None:
+def test_settings_beat_the_class() -> None:
     config = Config(services={"cart": ServiceConfig(replicas=3)})
-    releases = {"cart": "r1", "clock": "r1"}
-    assert wishes(SHOP, releases, {}, Config())["cart"].replicas == 2
-    assert wishes(SHOP, releases, {}, config)["cart"].replicas == 3
-    assert wishes(SHOP, releases, {"cart": 0}, config)["cart"].replicas == 0
+    assert replicas(SHOP.services[0], Config()) == 2
+    assert replicas(SHOP.services[0], config) == 3
 
 
 def test_a_singleton_runs_once_whatever_the_settings_say() -> None:
@@ -71,7 +69,7 @@ def test_errors_in_the_source_are_told_as_compilers_do() -> None:
 
 def test_a_worker_is_told_all_that_the_settings_say() -> None:
     settings = ServiceConfig(
-        concurrency=7, threads=2, weight=0.5, methods={"add": MethodConfig(timeout=3.0)}, config={"url": "x"}
+        concurrency=7, threads=2, weight=0.5, methods={"add": MethodPolicy(timeout=3.0)}, config={"url": "x"}
     )
     edition = Edition(plan=SHOP, release=Release(id="r1", root=Path("/releases/r1")))
     around = Surroundings(node="unix:/n", runtime=Path("/run"), logs=Path("/logs"), force_rpc=True, debug=False)
@@ -80,7 +78,7 @@ def test_a_worker_is_told_all_that_the_settings_say() -> None:
     assert (spec.root, spec.release, spec.log, spec.force_rpc) == ("/releases/r1", "r1", "/logs/cart-1.log", True)
     (hosted,) = spec.services
     assert (hosted.plan.name, hosted.instances, hosted.weight) == ("cart", 2, 0.5)
-    assert (hosted.concurrency, hosted.threads, hosted.timeouts, hosted.config) == (7, 2, {"add": 3.0}, {"url": "x"})
+    assert (hosted.concurrency, hosted.threads, hosted.config) == (7, 2, {"url": "x"})
 
 
 # -- why it is not ready -----------------------------------------------------------------------------------------------
@@ -186,7 +184,7 @@ def node() -> FakeNode:
 
 @pytest.fixture
 def api(node: FakeNode) -> NodeService:
-    return NodeService(node, node, FakeClock())
+    return NodeService(node, node, node, node, FakeClock())  # type: ignore[arg-type]
 
 
 async def test_scaling_is_kept_then_carried_out(api: NodeService, node: FakeNode) -> None:

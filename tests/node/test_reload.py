@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from homeport.build.plan import Location, Plan, PlannedService
+from homeport.config import Config
 from homeport.errors import UsageError
-from homeport.model import Cause
+from homeport.model import Cause, Change, Instance, State
+from homeport.node.api import NodeSpec
 from homeport.node.application import Edition
 from homeport.node.backoff import BackoffLimits
-from homeport.node.desired import Fleet, Phase, Wish, Worker
-from homeport.node.releases import Release
+from homeport.node.census import Census
+from homeport.node.desired import Drain, Effect, Fleet, Phase, Wish, Worker
+from homeport.node.orders import Orders
+from homeport.node.releases import Release, Releases
 from homeport.node.reload import Reloader, decide
+from homeport.node.rolling import Rolling, resumed
+from homeport.node.source import Source
+from homeport.node.standing import StandingFile
+from homeport.registry.records import DeclaredService
 from homeport.testing.clock import FakeClock
+
+CONFIG = Config()
 
 
 def service(name: str, *files: str, **more: object) -> PlannedService:
@@ -84,20 +94,68 @@ def test_in_one_worker_a_change_of_one_is_a_change_of_all() -> None:
 # -- doing -------------------------------------------------------------------------------------------------------------
 
 
-class FakeHost:
-    """A node process whose workers become ready or fail when told."""
+class FakeRegistry:
+    """Knows what the application has, and lets everything start."""
 
-    def __init__(self, first: Edition) -> None:
+    def __init__(self) -> None:
+        self.declared: list[DeclaredService] = []
+
+    def declare(self, services: list[DeclaredService]) -> None:
+        self.declared = services
+
+    def wanted(self) -> dict[str, int]:
+        return {service.name: service.replicas for service in self.declared}
+
+    def counted(self, instance: str) -> None:
+        return None
+
+    def known_contract(self, fingerprint: str) -> None:
+        return None
+
+    def look_again(self) -> None: ...
+
+    async def try_out(self, service: str, release: str, share: float) -> None:
+        raise AssertionError("a reload tries nothing out")
+
+
+class FakeWorkers:
+    """A fleet whose processes are only told of; drained ones end at once."""
+
+    def __init__(self) -> None:
         self.fleet = Fleet("spread", BackoffLimits(), drain_within=15)
-        self.source: Edition | Exception = first
-        self.listeners: list[Callable[[], None]] = []
-        self.run_edition(first, {found.name: first.release.id for found in first.plan.services})
-        for name in list(self.fleet.workers):
-            self.fleet.ready(name, now=0)
 
     @property
     def wishes(self) -> Mapping[str, Wish]:
         return self.fleet.wishes
+
+    @property
+    def workers(self) -> Mapping[str, Worker]:
+        return self.fleet.workers
+
+    def wish(self, wishes: Mapping[str, Wish]) -> None:
+        self.carry_out(self.fleet.wish(wishes, now=0))
+
+    def carry_out(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, Drain):
+                self.carry_out(self.fleet.exited(effect.worker, effect.cause, now=0, draw=0.5))
+
+
+class FakeHost:
+    """A node process whose workers become ready or fail when told; what replaces what is decided for real."""
+
+    def __init__(self, first: Edition, folder: Path, clock: FakeClock) -> None:
+        self.source: Edition | Exception = first
+        self._workers, self._census = FakeWorkers(), Census()
+        self.fleet = self._workers.fleet
+        standing, editions = resumed(None, first, folder)
+        kept = StandingFile(folder / "standing.json")
+        self.rolling = Rolling(standing, kept, editions, CONFIG, FakeRegistry(), self._workers, self._census, clock)
+        spec = NodeSpec(target="shop", cwd="/app", data=str(folder), config=CONFIG)
+        self._orders = Orders(spec, self.rolling, Source("shop", folder, (), Releases(folder)), Releases(folder))
+        self.rolling.apply()
+        for name in list(self.fleet.workers):
+            self.ready(name)
 
     @property
     def workers(self) -> Mapping[str, Worker]:
@@ -108,13 +166,20 @@ class FakeHost:
             raise self.source
         return self.source
 
-    def run_edition(self, edition: Edition, releases: Mapping[str, str]) -> None:
-        names = [found.name for found in edition.plan.services]
-        self.fleet.wish({name: Wish(replicas=1, release=releases[name]) for name in names}, now=0)
+    async def reload(self, edition: Edition, fresh: Collection[str]) -> str:
+        return await self._orders.reload(edition, fresh, "reload")
 
-    def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
-        self.listeners.append(listener)
-        return lambda: self.listeners.remove(listener)
+    def ready(self, worker: str) -> None:
+        for service in self.fleet.workers[worker].services:
+            told = Cause(what="startup() done", actor=f"worker {worker}")
+            found = Instance(id=f"{worker}-{service}", service=service, endpoints=(), state=State.READY, worker=worker)
+            self._census.apply(Change(revision=1, service=service, instance_id=found.id, instance=found, cause=told))
+        self._workers.carry_out(self.fleet.ready(worker, now=0))
+        self.rolling.hear()
+
+    def fail(self, worker: str, cause: Cause) -> None:
+        self._workers.carry_out(self.fleet.exited(worker, cause, now=1, draw=0.5))
+        self.rolling.hear()
 
     def worker(self, service: str, release: str) -> str:
         """The only worker that is to run the service in this release."""
@@ -129,16 +194,12 @@ class FakeHost:
             if worker.phase is Phase.RUNNING
         }
 
-    def tell(self) -> None:
-        for listener in list(self.listeners):
-            listener()
-
 
 def edition(name: str, of: Plan = SHOP) -> Edition:
     return Edition(plan=of, release=Release(id=name, root=Path("/releases") / name))
 
 
-class Source:
+class Changes:
     """Changes as the test makes them."""
 
     def __init__(self) -> None:
@@ -155,10 +216,10 @@ class Source:
 class Bench:
     """A reloader at work, and its surroundings."""
 
-    def __init__(self) -> None:
-        self.host, self.source, self.clock = FakeHost(edition("r1")), Source(), FakeClock()
-        releases = {"cart": "r1", "payments": "r1"}
-        self.reloader = Reloader(self.host, edition("r1"), releases, self.clock, "spread", ready_timeout=30)
+    def __init__(self, folder: Path) -> None:
+        self.clock = FakeClock()
+        self.host, self.source = FakeHost(edition("r1"), folder, self.clock), Changes()
+        self.reloader = Reloader(self.host, edition("r1"), "spread")
 
     async def change(self, source: Edition | Exception, *paths: str) -> None:
         self.host.source = source
@@ -166,24 +227,26 @@ class Bench:
         await self.clock.advance(0)
 
     async def ready(self, service: str, release: str) -> None:
-        self.host.fleet.ready(self.host.worker(service, release), now=1)
-        self.host.tell()
+        self.host.ready(self.host.worker(service, release))
         await self.clock.advance(0)
 
     async def fails(self, service: str, release: str) -> None:
         cause = Cause(what="process exited", actor="test", evidence="exit status 1\nImportError: no bank")
-        self.host.fleet.exited(self.host.worker(service, release), cause, now=1, draw=0.5)
-        self.host.tell()
+        self.host.fail(self.host.worker(service, release), cause)
         await self.clock.advance(0)
 
 
 @pytest.fixture
-async def bench() -> AsyncIterator[Bench]:
-    made = Bench()
-    running = asyncio.ensure_future(made.reloader.run(aiter(made.source)))
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    made = Bench(tmp_path)
+    running = [
+        asyncio.ensure_future(made.host.rolling.run()),
+        asyncio.ensure_future(made.reloader.run(aiter(made.source))),
+    ]
     yield made
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
 
 
 async def test_what_changed_is_replaced_and_the_rest_left_alone(bench: Bench) -> None:
@@ -252,7 +315,7 @@ async def test_what_was_taken_in_is_not_replaced_again(bench: Bench) -> None:
     await bench.change(edition("r2"), "shop/cart.py")
     await bench.ready("cart", "r2")
     await bench.change(edition("r3"), "lib/bank.py")
-    assert [worker.release for worker in bench.host.workers.values() if "cart" in worker.services] == ["r1", "r2"]
+    assert [w.release for w in bench.host.workers.values() if "cart" in w.services] == ["r2"], "not r3"
     await bench.ready("payments", "r3")
     assert bench.host.running() == {"cart": "r2", "payments": "r3"}
 

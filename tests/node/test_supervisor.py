@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import pytest
 
@@ -48,6 +48,8 @@ class FakeLauncher:
         self.started: list[str] = []
         self.processes: dict[str, FakeProcess] = {}
         self.refuses = False
+        self.left: dict[str, Cause] = {}
+        self.hosted: dict[str, dict[str, int]] = {}
 
     def launch(self, start: Start) -> FakeProcess:
         if self.refuses:
@@ -55,6 +57,12 @@ class FakeLauncher:
         self.started.append(start.worker)
         process = self.processes[start.worker] = FakeProcess()
         return process
+
+    def leaving(self, worker: str, cause: Cause) -> None:
+        self.left[worker] = cause
+
+    def hosts(self, worker: str, services: Mapping[str, int]) -> None:
+        self.hosted[worker] = dict(services)
 
     def forget(self, worker: str) -> None:
         self.processes.pop(worker)
