@@ -23,27 +23,26 @@ async def probe_grpc(target: GrpcTarget, allowed: Allowed, timeout: float) -> Re
     """
     if find_spec("grpc") is None:
         return Failed("gRPC checks need grpcio on the node: pip install 'homeport[grpc]'")
-    failures: list[Failed] = []
+    import grpc.aio  # type: ignore[import-untyped]
+
+    unavailable: Any = None
     try:
         for address in await addresses(target.host, target.port, allowed):
-            result = await _ask(target, address, timeout)
-            if isinstance(result, Passed) or not result.refused:
-                return result
-            failures.append(result)
+            try:
+                return await _ask(target, address, timeout)
+            except grpc.aio.AioRpcError as error:
+                if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                    return _failed(target, error)
+                unavailable = error
     except Unreachable as error:
         return Failed(f"{shown(target)}: {error}")
-    return failures[0]
+    return _failed(target, unavailable)
 
 
 async def _ask(target: GrpcTarget, address: str, timeout: float) -> Result:
-    import grpc.aio  # type: ignore[import-untyped]
-
     async with _channel(target, address) as channel:
         ask = channel.unary_unary(_CHECK, request_serializer=_request, response_deserializer=_status)
-        try:
-            status = await ask(target.service, timeout=timeout)
-        except grpc.aio.AioRpcError as error:
-            return _failed(target, error)
+        status = await ask(target.service, timeout=timeout)
     name = _STATUS[status] if 0 <= status < len(_STATUS) else str(status)
     return Passed(f"{shown(target)} is serving") if name == "SERVING" else Failed(f"{shown(target)} says {name}")
 

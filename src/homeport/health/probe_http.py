@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import ssl
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -12,7 +11,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from homeport.health.addresses import Unreachable, addresses
 from homeport.health.allowed import Allowed
 from homeport.health.checks import Failed, Passed, Result
-from homeport.health.probe_tcp import most_telling
+from homeport.health.probe_tcp import NotConnected, printable
 from homeport.health.targets import HttpTarget, missing_text, passes, shown
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 MOST_BODY = 64 * 1024  # bytes of an answer that are looked at
 _REDIRECTS = 3
 _PORTS = {"http": 80, "https": 443}
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e]+")
 
 
 class HttpProbe:
@@ -58,10 +56,9 @@ class HttpProbe:
             location = headers.get("location", "") if 300 <= code < 400 else ""
             if not location:
                 return Failed(f"{shown(target)} answered {code}; {_wanted(target)} is wanted")
-            url = urljoin(url, location)
+            url = _joined(url, location)
             if not _stays(urlsplit(target.url), url):
-                place = _UNPRINTABLE.sub("?", url)[:200]
-                return Failed(f"{shown(target)} redirects ({code}) to {place}, another host: a check does not follow")
+                return Failed(f"{shown(target)} redirects ({code}) to {printable(url)}: a check stays with its host")
         return Failed(f"{shown(target)} redirects more than {_REDIRECTS} times")
 
     async def _ask(self, target: HttpTarget, url: str) -> tuple[int, httpx.Headers, str] | Failed:
@@ -70,7 +67,7 @@ class HttpProbe:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
         client = await self._client(target, parts.scheme)
-        failures: list[Failed] = []
+        failures = NotConnected(target)
         for address in await addresses(host, port, self._allowed):
             request = client.build_request(
                 target.method,
@@ -85,10 +82,10 @@ class HttpProbe:
             try:
                 return await _exchange(client, request)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                failures.append(_not_connected(target, error))
+                failures.add(error)
             except httpx.HTTPError as error:
-                return Failed(f"{shown(target)}: {_said(error)}")
-        return most_telling(failures)
+                return Failed(f"{shown(target)}: {printable(str(error)) or type(error).__name__}")
+        return failures.result()
 
     async def _client(self, target: HttpTarget, scheme: str) -> httpx.AsyncClient:
         import httpx
@@ -135,8 +132,15 @@ def _judge_body(target: HttpTarget, code: int, body: str) -> Result:
     missing = missing_text(target.body, body)
     if not missing:
         return Passed(f"{shown(target)} answered {code}")
-    begins = _UNPRINTABLE.sub(" ", body[:80]).strip()
+    begins = printable(body[:80])
     return Failed(f"{shown(target)} answered {code}, but its body lacks {missing!r}; it begins {begins!r}")
+
+
+def _joined(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        return location  # which is on no host at all
 
 
 def _stays(asked: SplitResult, url: str) -> bool:
@@ -149,18 +153,6 @@ def _stays(asked: SplitResult, url: str) -> bool:
     if then.scheme not in _PORTS or then.hostname != asked.hostname:
         return False
     return (asked.scheme, ports[0]) == (then.scheme, ports[1]) or (then.scheme, *ports) == ("https", 80, 443)
-
-
-def _not_connected(target: HttpTarget, error: httpx.HTTPError) -> Failed:
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, OSError):
-        cause = cause.__cause__ or cause.__context__
-    refused = isinstance(cause, ConnectionRefusedError) or "refused" in str(error).lower()
-    return Failed(f"{shown(target)}: {'connection refused' if refused else _said(error)}", refused)
-
-
-def _said(error: Exception) -> str:
-    return _UNPRINTABLE.sub(" ", str(error))[:300].strip() or type(error).__name__
 
 
 def _wanted(target: HttpTarget) -> str:

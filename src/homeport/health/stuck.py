@@ -75,9 +75,9 @@ class StuckJudge:
         late, self._next_tick = now - self._next_tick, now + limits.period
         if late > limits.period:
             for one in self._ailing.values():
-                one.since += late
+                one.since = min(now, one.since + late)
                 if one.dumped_at is not None:
-                    one.dumped_at += late
+                    one.dumped_at = min(now, one.dumped_at + late)
             return []
         effects: list[Effect] = []
         for worker, one in sorted(self._ailing.items(), key=lambda item: (item[1].since, item[0])):
