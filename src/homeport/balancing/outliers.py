@@ -179,6 +179,10 @@ class Ejector(Generic[M]):
         """The connection broke, or none could be made."""
         return self._died(member.record, Evidence.LOST, "the connection was lost", now)
 
+    def leaves(self, member: M, now: float) -> Effects:
+        """It answered that it takes no calls any more, and the registry has not said so yet."""
+        return self._died(member.record, Evidence.FAILURES, "it is leaving", now)
+
     def silent(self, member: M, now: float, waited: float) -> Effects:
         """A ping was not answered within ``waited`` seconds."""
         return self._died(member.record, Evidence.SILENT, f"no answer to a ping within {waited:g} s", now)

@@ -55,7 +55,7 @@ class RemoteCalls:
         attempts = 0
         while True:
             probe: Probe[Peer] | None = None
-            if now >= route.ejector.due:
+            if not tried and now >= route.ejector.due:  # a call that went wrong once is not put at risk again
                 probe = route.ejector.probe(now, retryable=spec.idempotent)
             peers = route.ejector.available
             if probe is not None:

@@ -206,10 +206,14 @@ class Route:
     ) -> Outcome | None:
         """Learn from an error. How the attempt went wrong; None when it did not, or nothing is to be done about it."""
         ejector = self.ejector
-        if isinstance(error, (Draining, DeadlineExceeded)):
-            if isinstance(error, Draining) or elapsed < max(LATE_FLOOR, self.usual * LATE):
+        if isinstance(error, Draining):
+            peer.latency.gave_up(begun, elapsed, now)
+            self.heed(ejector.leaves(peer, now) if probe is None else ejector.probe_ended(probe, False, now))
+            return Outcome.UNREACHED
+        if isinstance(error, DeadlineExceeded):
+            if elapsed < max(LATE_FLOOR, self.usual * LATE):
                 self.gave_up(peer, begun, elapsed, now, probe)
-                return Outcome.UNREACHED if isinstance(error, Draining) else Outcome.UNANSWERED
+                return Outcome.UNANSWERED
             outcome, effects = Outcome.UNANSWERED, ejector.failed(peer, now) if probe is None else ()
         elif isinstance(error, (ConnectionLost, NotSent)):
             outcome = Outcome.UNREACHED if isinstance(error, NotSent) else Outcome.UNANSWERED
