@@ -18,6 +18,19 @@ from typing import Any, ClassVar, dataclass_transform
 _MISSING = object()
 
 
+def said(error: BaseException) -> str:
+    """What an exception says, whatever its ``__str__`` does; ``sendable``."""
+    try:
+        return sendable(str(error))
+    except Exception as fault:  # a user's __str__ must not leave those who wait without an answer
+        return f"<its __str__ raised {type(fault).__name__}>"
+
+
+def sendable(text: str) -> str:
+    """A text in characters that can be encoded: names of files may hold halves of some."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 class HomeportError(Exception):
     """The root of all errors that Homeport raises."""
 

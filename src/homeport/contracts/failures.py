@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import typing
 from typing import Any, NotRequired, Required, TypedDict
@@ -62,10 +63,9 @@ def decode_service_error(body: Buffer, json: bool = False) -> ServiceError:
         raise ProtocolError(f"the peer sent a service error that cannot be read: {error}") from error
     cls = find_error(failure.key)
     if cls is not None:
-        try:
+        # Another version of the class, or an __init__ that raises whatever it likes: the plain form loses nothing.
+        with contextlib.suppress(Exception):
             return cls(**_fields_decoder(cls, json)(failure.fields))  # type: ignore[arg-type]  # a class is hashable
-        except (*UNREADABLE, DefinitionError, TypeError, ValueError):
-            pass  # another version of the class: the plain form loses nothing
     return ServiceError.unknown(failure.code, failure.status, plain)
 
 

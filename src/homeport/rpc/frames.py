@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from homeport.errors import ProtocolError
+from homeport.errors import BadArguments, ProtocolError
 
 PROTOCOL_VERSION = 1
 MAX_BODY = 16 * 1024 * 1024
@@ -82,10 +82,10 @@ def frame(kind: int, call_id: int = 0, code: int = 0, body: bytes = b"", flags: 
 
 
 def metadata_block(metadata: dict[str, str]) -> bytes:
-    """The ``HAS_METADATA`` part of a body. Raises ValueError beyond 64 KiB."""
+    """The ``HAS_METADATA`` part of a body. Raises BadArguments beyond 64 KiB."""
     packed = msgspec.msgpack.encode(metadata)
     if len(packed) > 0xFFFF:
-        raise ValueError(f"metadata of a call must pack into 65535 bytes, got {len(packed)}")
+        raise BadArguments(f"metadata of a call must pack into 65535 bytes, got {len(packed)}")
     return METADATA_LENGTH.pack(len(packed)) + packed
 
 

@@ -338,6 +338,9 @@ class ServerLink(Link):
             status, body = encode_error(error)
         except BadResult as fault:  # a declared error whose fields cannot travel
             status, body = encode_error(fault)
+        if len(body) > MAX_BODY:  # sent as it is, it would end the connection and with it all other calls
+            size = f"takes {len(body)} bytes, over the limit of {MAX_BODY}; carry a reference"
+            status, body = encode_error(BadResult(f"the error {type(error).__qualname__} {size}"))
         self.send(frame(ERROR, call_id, status, body))
 
     def end_calls(self, admission: Admission) -> None:

@@ -16,6 +16,8 @@ from homeport.errors import (
     RemoteError,
     ServiceError,
     Unavailable,
+    said,
+    sendable,
 )
 from homeport.rpc.context import CallContext
 from homeport.rpc.frames import Bind
@@ -182,15 +184,8 @@ def failure_of(
         return Overloaded(str(error))  # anew: if it escapes the caller's own method, that one had been started
     if isinstance(error, DeadlineExceeded) and context.remaining() == 0:
         return DeadlineExceeded(f"{service}.{method} did not answer before its deadline")
-    text = "".join(traceback.format_exception(error))
-    return RemoteError(service, method, type(error).__name__, _cut(_said(error)), _cut(text))
-
-
-def _said(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception as fault:  # a user's __str__ must not leave the caller without an answer
-        return f"<its __str__ raised {type(fault).__name__}>"
+    text = sendable("".join(traceback.format_exception(error)))
+    return RemoteError(service, method, type(error).__name__, _cut(said(error)), _cut(text))
 
 
 def _cut(text: str, most: int = 32_000) -> str:

@@ -18,6 +18,7 @@ from homeport.build.presence import without_present
 from homeport.contracts.api import Contract
 from homeport.contracts.fingerprint import fingerprint
 from homeport.contracts.signature import ServiceSignature, signature_of
+from homeport.errors import said, sendable
 from homeport.model import Dependency, State
 from homeport.registry.api import Counters, InstanceSpec
 from homeport.rpc.caller import Caller
@@ -162,7 +163,7 @@ class Crew:
                 break
             except Exception as error:
                 log.exception("instance.startup_failed", extra={"instance": name, "retry_in": pause})
-                last = "".join(traceback.format_exception(error)[-3:]).strip()
+                last = sendable("".join(traceback.format_exception(error)[-3:]).strip())
                 await self._report(name, State.UNHEALTHY, f"startup() failed: {_brief(error)}", last)
             await asyncio.sleep(pause)
             pause = min(pause * 2, STARTUP_RETRY_MOST)
@@ -243,4 +244,5 @@ def _counted(hosted: HostedInstance) -> Counters:
 
 
 def _brief(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    text = said(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
