@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from homeport.contracts.api import Contract
+from homeport.health.damping import DampingLimits
 from homeport.model import Cause, Dependency, Instance, State
 from homeport.registry.api import (
     AnyCommand,
@@ -182,11 +183,15 @@ async def settled() -> None:
 
 @asynccontextmanager
 async def harbour(
-    folder: Path, clock: FakeClock | None = None, alive: set[int] | None = None, knows_processes: bool = True
+    folder: Path,
+    clock: FakeClock | None = None,
+    alive: set[int] | None = None,
+    knows_processes: bool = True,
+    damping: DampingLimits | None = DampingLimits(),  # noqa: B008 - a value
 ) -> AsyncIterator[Harbour]:
     clock, alive = clock or FakeClock(), set[int]() if alive is None else alive
     is_alive: Callable[[int], bool] | None = alive.__contains__ if knows_processes else None
-    async with Registry.open(folder, node="here", clock=clock, alive=is_alive) as registry:
+    async with Registry.open(folder, node="here", clock=clock, alive=is_alive, damping=damping) as registry:
         try:
             yield Harbour(registry, clock, alive)
         finally:
