@@ -59,6 +59,7 @@ from homeport.rpc.timing import StepTimer
 log = logging.getLogger("homeport.rpc")
 
 BACKLOG = 1024  # connections that may wait to be accepted: all workers of a node come at once
+LARGE_ITEM = 2**16  # bytes of a stream item that leaves at once, so that a full send buffer is noticed before the next
 SAMPLE_EVERY = 64  # one call in so many has its steps timed
 _NO_METADATA: dict[str, str] = {}
 _decode_bind = msgspec.msgpack.Decoder(Bind).decode
@@ -135,6 +136,14 @@ class ServerLink(Link):
         self._server.links.pop(self, None)
         for running in list(self._running.values()):
             running.cancel()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.pause_reading()  # who does not read answers shall not ask for more: they would pile up here
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self.resume_reading()
 
     def on_frame(self, kind: int, call_id: int, code: int, flags: int, body: memoryview) -> None:
         if kind == CALL:
@@ -300,6 +309,8 @@ class ServerLink(Link):
                     running.credit -= 1
                     edge.bytes_out += len(body)
                     self.send(pack_header(len(body), call_id, 0, ITEM, 0) + body)
+                    if len(body) >= LARGE_ITEM:
+                        self.flush()
             self.send(frame(END, call_id))
         except BaseException as error:
             edge.errors += 1
