@@ -231,7 +231,7 @@ class Registry:
         """These are the application's services; outside programs cannot take their names."""
         for service in services:
             checks.service(service.name)
-        self._workers.declare(services)
+        self._workers.starting.declare(services)
 
     async def set_wanted(self, service: str, replicas: int, cause: Cause) -> Done:
         """Ask for another number of instances; kept over restarts.
@@ -278,7 +278,7 @@ class Registry:
 
     def guard_starts(self, may_start: Callable[[Instance], bool]) -> None:
         """Ask before an instance is told to start; one that may not waits until ``look_again``."""
-        self._workers.may_start = may_start
+        self._workers.starting.may_start = may_start
 
     def look_again(self) -> None:
         """What the guard of starts says may have changed."""

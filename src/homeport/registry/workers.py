@@ -7,8 +7,6 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 
 import msgspec
 
-from homeport.discovery.readiness import Readiness, Start
-from homeport.discovery.resolve import resolve
 from homeport.errors import BadArguments
 from homeport.health.detector import (
     DetectorLimits,
@@ -20,7 +18,7 @@ from homeport.health.detector import (
     Slept,
     Suspected,
 )
-from homeport.model import Cause, Dependency, Instance, State
+from homeport.model import Cause, Instance, State
 from homeport.registry import records
 from homeport.registry.api import (
     AnyCommand,
@@ -36,8 +34,9 @@ from homeport.registry.api import (
 )
 from homeport.registry.ledger import Ledger
 from homeport.registry.outbox import Outbox
-from homeport.registry.records import DeclaredService, SessionRecord
+from homeport.registry.records import SessionRecord
 from homeport.registry.sessions import LEASE_EXPIRED, SUSPECT, UnknownSession
+from homeport.registry.starting import Starting
 from homeport.registry.store.port import Put
 from homeport.registry.wellbeing import STALLED, Wellbeing
 
@@ -61,14 +60,13 @@ class Workers:
         self._wellbeing, self._node, self._alive = wellbeing, node, alive
         self.leases = FailureDetector(ledger.clock.now(), DetectorLimits(period=period))
         self.counters: dict[str, Counters] = {}  # per instance, as last heard
-        self.may_start: Callable[[Instance], bool] = lambda _: True  # asked before a waiting instance is started
         self._trials: dict[tuple[str, str], float] = {}  # (service, release) → share of the service's calls
         self.unresumed: set[str] = set()  # sessions of before a restart that have not come back yet
         self._silent: set[str] = set()  # sessions whose lease ran out though their process is alive
         self._stalled: set[str] = set()  # sessions whose loop is held up
         self._lags: dict[str, float] = {}  # seconds the loop of each session was behind when last heard
         self._outboxes: dict[str, Outbox] = {}
-        self._readiness = Readiness()
+        self.starting = Starting(ledger)
         ledger.on_gone.append(self._forget)
 
     # -- sessions ------------------------------------------------------------------------------------------------------
@@ -83,8 +81,7 @@ class Workers:
                 self.leases.open(record.id, record.ttl, self._clock.now(), grace=record.ttl)
                 self._belongs(record.id)
                 self.unresumed.add(record.id)
-        for service in {instance.service for instance in self._catalog.instances.values()}:
-            self._depend(service)
+        self.starting.depend({instance.service for instance in self._catalog.instances.values()})
 
     async def open(self, request: OpenSession) -> bool:
         """Whether the session is known and has instances."""
@@ -227,20 +224,19 @@ class Workers:
         for spec in request.instances:
             self._refuse_foreign(spec, record)
         requires = [one for spec in request.instances for one in spec.requires]
-        self._discover(requires)
+        self.starting.discover(requires)
         cause = self._ledger.cause("registered", f"worker {record.worker}")
         fresh = [self._instance(spec, record, request.resumed.get(spec.id), cause) for spec in request.instances]
         fresh = [one for one in fresh if not _same(one, self._catalog.instances.get(one.id))]
         for instance in fresh:
             if instance.id not in self._catalog.instances:
-                self._readiness.forget(instance.id)
+                self.starting.forget(instance.id)
         contracts = [one for one in request.contracts if self._catalog.contracts.get(one.fingerprint) != one]
         await self._write(fresh, [records.put_contract(contract) for contract in contracts])
         self._belongs(request.session)
-        for service in {spec.service for spec in request.instances}:
-            self._depend(service)
+        self.starting.depend({spec.service for spec in request.instances})
         discovery.debug("registry.updated", extra={"revision": self._catalog.revision, "instances": len(fresh)})
-        resolution = resolve(requires, self._catalog)  # again: the reply holds at the revision it names
+        resolution = self.starting.resolve(requires)  # again: the reply holds at the revision it names
         return Registered(
             revision=self._catalog.revision,
             store=self._ledger.store.id,
@@ -371,61 +367,20 @@ class Workers:
             await self._ledger.tell(puts)
 
     def _forget(self, instance: Instance) -> None:
-        self._readiness.forget(instance.id)
+        self.starting.forget(instance.id)
         self.counters.pop(instance.id, None)
         outbox = self._outboxes.get(instance.session)
         if outbox is not None:
             outbox.gone(instance.id)
 
-    # -- discovery and readiness ---------------------------------------------------------------------------------------
-
-    def declare(self, services: Sequence[DeclaredService]) -> None:
-        names = {*self._catalog.declared, *(service.name for service in services)}
-        self._catalog.declare(services)
-        for name in names:
-            self._depend(name)
-        self._ledger.changed.set()
+    # -- starting ------------------------------------------------------------------------------------------------------
 
     async def settle(self) -> None:
         """Let those instances start that need not wait any longer, and say for whom the others wait."""
-        waiting = [self._catalog.instances[name] for name in sorted(self._catalog.waiting)]
-        waiting = [instance for instance in waiting if self.may_start(instance)]
-        starts: list[Instance] = []
-        moved: list[Instance] = []
-        for effect in self._readiness.settle(waiting, self._catalog):
-            instance = self._catalog.instances[effect.instance]
-            if isinstance(effect, Start):
-                starts.append(instance)
-            else:
-                moved.append(self._now_waiting(instance, effect.services))
+        starts, moved = self.starting.settle()
         await self._write(moved)
         for instance in starts:
-            discovery.debug("discovery.ready", extra={"instance": instance.id, "service": instance.service})
             self._outbox(instance.session).put(StartInstance(instance=instance.id))
-
-    def _now_waiting(self, instance: Instance, services: tuple[str, ...]) -> Instance:
-        if services:
-            discovery.debug("discovery.waiting", extra={"instance": instance.id, "waiting_for": services})
-        what = "waiting for dependencies" if services else "dependencies ready"
-        evidence = ", ".join(services or instance.waiting_for)
-        return msgspec.structs.replace(
-            instance, waiting_for=services, cause=self._ledger.cause(what, "discovery", evidence)
-        )
-
-    def _discover(self, requires: Sequence[Dependency]) -> None:
-        discovery.debug("discovery.discover", extra={"dependencies": sorted({one.service for one in requires})})
-        resolution = resolve(requires, self._catalog)
-        for answer in resolution.answers:
-            found = [instance.id for instance in answer.instances]
-            discovery.debug("discovery.query", extra={"service": answer.service, "found": found})
-        discovery.debug("discovery.answer", extra={"missing": resolution.missing, "near": resolution.near})
-
-    def _depend(self, service: str) -> None:
-        declared = self._catalog.declared.get(service)
-        requires = [*(declared.requires if declared else ())]
-        for instance in self._catalog.of_service(service).values():
-            requires.extend(instance.requires)
-        self._readiness.depend(service, {one.service for one in requires if not one.optional})
 
     # -- commands ------------------------------------------------------------------------------------------------------
 
