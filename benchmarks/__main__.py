@@ -6,7 +6,7 @@ import argparse
 import subprocess
 import sys
 
-NAMES = ("rpc", "local", "registry", "boutique")
+NAMES = ("rpc", "local", "registry", "boutique", "death", "slow_replica", "rollout", "storm")
 
 
 def main() -> int:

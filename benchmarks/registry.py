@@ -6,7 +6,6 @@ A real node on one core; its workers and watchers are played by this process on 
 from __future__ import annotations
 
 import asyncio
-import resource
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
@@ -166,20 +165,10 @@ def report(found: Found) -> Report:
     )
 
 
-def allow_connections(count: int) -> None:
-    """Each watcher has a connection; the node inherits the limit."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = count + 500
-    if soft < wanted:
-        resource.setrlimit(
-            resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
-        )
-
-
 @contextmanager
 def started(size: Size) -> Iterator[nodes.RunningNode]:
     """A node whose node process has a core to itself; all else, this process too, is on the other."""
-    allow_connections(size.watchers)
+    machine.allow_connections(size.watchers)  # one for each watcher; the node inherits the limit
     running = nodes.running("benchmarks/apps/near", layout="single")
     with running as node, machine.staying_on(machine.CLIENT_CORE):
         others = [pid for pid in node.processes().values() if pid != node.address.pid]

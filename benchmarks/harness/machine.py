@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import resource
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,3 +76,12 @@ def _by_ticks(pid: int) -> float:
 def memory_bytes(pid: int) -> int:
     """Resident memory of a process, shared pages included."""
     return int(psutil.Process(pid).memory_info().rss)
+
+
+def allow_connections(count: int) -> None:
+    """Let this process, and those it starts, have so many connections open."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count + 500
+    if soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 class RunningNode:
     """``seconds`` passed from the command to all services being ready."""
 
-    def __init__(self, address: NodeAddress, seconds: float) -> None:
-        self.address, self.seconds = address, seconds
+    def __init__(self, address: NodeAddress, seconds: float, command: list[str]) -> None:
+        self.address, self.seconds, self._command = address, seconds, command
 
     @property
     def folder(self) -> str:
@@ -35,6 +35,17 @@ class RunningNode:
         node = psutil.Process(self.address.pid)
         return {"node": node.pid, **{_role(child): child.pid for child in node.children(recursive=True)}}
 
+    def kill(self) -> None:
+        """End the node process, and only it, without a chance to say anything."""
+        process = psutil.Process(self.address.pid)
+        process.kill()
+        process.wait(5)
+
+    def start_again(self) -> None:
+        """Run the same on the same data folder; returns when all is ready."""
+        homeport(*self._command)
+        self.address = _address(self.address.data)
+
     def stop(self) -> None:
         """
         Raises:
@@ -42,7 +53,7 @@ class RunningNode:
         """
         processes = [psutil.Process(pid) for pid in self.processes().values()]
         try:
-            _homeport("stop", "--node", self.folder)
+            homeport("stop", "--node", self.folder)
         except RuntimeError:
             for process in processes:
                 with contextlib.suppress(psutil.NoSuchProcess):
@@ -56,31 +67,43 @@ def _role(process: psutil.Process) -> str:
 
 
 @contextmanager
-def running(target: str, *, layout: str = "spread") -> Iterator[RunningNode]:
-    """Run ``target``, a path from the project's root, for as long as the block lasts.
+def running(target: str, *, layout: str = "spread", settings: Iterable[str] = ()) -> Iterator[RunningNode]:
+    """Run ``target``, a path from the project's root, for as long as the block lasts; ``settings`` go to ``--set``.
 
     Raises:
         RuntimeError: it does not start, or does not stop.
     """
     with tempfile.TemporaryDirectory(prefix="homeport-benchmark-") as folder:
         data = Path(folder) / ".homeport"
+        command = ["run", target, "--detach", "--layout", layout, "--data", str(data)]
+        command += [part for setting in settings for part in ("--set", setting)]
         began = time.perf_counter()
-        _homeport("run", target, "--detach", "--layout", layout, "--data", str(data))
+        homeport(*command)
         seconds = time.perf_counter() - began
-        address = read_node(data)
-        if address is None:
-            raise RuntimeError(f"the node of {target} has started and is gone again; see {data / 'logs'}")
-        node = RunningNode(address, seconds)
+        node = RunningNode(_address(data), seconds, command)
         try:
             yield node
         finally:
             node.stop()
 
 
-def _homeport(*arguments: str) -> None:
+def _address(data: Path) -> NodeAddress:
+    address = read_node(data)
+    if address is None:
+        raise RuntimeError(f"the node has started and is gone again; see {data / 'logs'}")
+    return address
+
+
+def homeport(*arguments: str) -> str:
+    """Run the command line; what it printed.
+
+    Raises:
+        RuntimeError: it failed.
+    """
     # Settings of the caller's own are no part of what is measured.
     environ = {name: value for name, value in os.environ.items() if not name.startswith("HOMEPORT_")}
     command = [sys.executable, "-m", "homeport", *arguments]
     done = subprocess.run(command, cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"homeport {' '.join(arguments)} failed ({done.returncode}):\n{done.stdout}{done.stderr}")
+    return done.stdout

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import json
 import shutil
 import socket
 import subprocess
@@ -13,14 +12,12 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import homeport
 from benchmarks.apps.echo.load import Figures
-from benchmarks.harness import machine, nodes
+from benchmarks.harness import machine, nodes, programs
 from benchmarks.harness.results import CACHE
-
-START = 30.0  # seconds a process may take to be ready
 
 
 class Pair(NamedTuple):
@@ -80,44 +77,18 @@ PAIRS: dict[str, Callable[[], AbstractContextManager[Pair]]] = {
 
 @contextmanager
 def _pair(name: str, serve: list[str], call: list[str]) -> Iterator[Pair]:
-    with _process(serve) as server, _process(call) as client:
-        machine.pin([server.pid], machine.SERVER_CORE)
-        machine.pin([client.pid], machine.CLIENT_CORE)
+    with programs.started(serve, name) as server:
+        server.answer()  # ready
+        with programs.started(call, name) as client:
+            client.answer()
+            machine.pin([server.pid], machine.SERVER_CORE)
+            machine.pin([client.pid], machine.CLIENT_CORE)
 
-        def drive(in_flight: int, seconds: float) -> Figures:
-            assert client.stdin is not None
-            client.stdin.write(json.dumps({"in_flight": in_flight, "seconds": seconds}) + "\n")
-            client.stdin.flush()
-            figures: Figures = _answer(client, name)
-            return figures
+            def drive(in_flight: int, seconds: float) -> Figures:
+                figures: Figures = client.ask(in_flight=in_flight, seconds=seconds)
+                return figures
 
-        yield Pair(name, server.pid, client.pid, drive)
-
-
-@contextmanager
-def _process(command: list[str]) -> Iterator[subprocess.Popen[str]]:
-    """A process that has said that it is ready; ended with the block."""
-    process = subprocess.Popen(
-        command, cwd=nodes.ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-    )
-    try:
-        _answer(process, command[-1])
-        yield process
-    finally:
-        process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(5)
-        process.kill()
-        process.wait()
-
-
-def _answer(process: subprocess.Popen[str], name: str) -> Figures:
-    stdout: IO[str] | None = process.stdout
-    line = stdout.readline() if stdout is not None else ""
-    if not line:
-        raise RuntimeError(f"{name} ended without an answer (status {process.wait(5)}); it said why above")
-    answer: Figures = json.loads(line)
-    return answer
+            yield Pair(name, server.pid, client.pid, drive)
 
 
 def _moleculer(version: str) -> Path:
