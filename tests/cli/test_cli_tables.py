@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from homeport.cli.findings import with_source_places
 from homeport.cli.human import age, duration, memory
 from homeport.cli.table import GAP, LEAST, Column, fit, table_lines
 from homeport.cli.terminal import ASCII, UNICODE, Terminal
@@ -97,3 +98,10 @@ def test_durations_read_well(seconds: float, text: str) -> None:
 def test_ages_and_sizes_read_well() -> None:
     assert [age(s) for s in (0.2, 12, 61, 7300, 200_000)] == ["now", "12s", "1m", "2h", "2d"]
     assert [memory(b) for b in (0, 900_000, 48_000_000, 1_240_000_000)] == ["", "900 kB", "48 MB", "1.2 GB"]
+
+
+def test_places_in_any_release_are_shown_as_their_source() -> None:
+    told = "cannot import 'a' from root /srv/.homeport/releases/r2: File \"/srv/.homeport/releases/r2/a/b.py\", line 1"
+    assert with_source_places(told, "/srv/.homeport", "/srv/shop") == (
+        "cannot import 'a' from root /srv/shop: File \"/srv/shop/a/b.py\", line 1"
+    )

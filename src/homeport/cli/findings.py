@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from homeport.build.plan import Finding
@@ -19,3 +20,11 @@ def from_here(path: Path) -> str:
     """Relative to the working folder if below it, so that terminals and editors open it."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def with_source_places(text: str, data: str, source: str) -> str:
+    """``text`` with paths into any release below ``data`` turned into those of the files they were copied from.
+
+    While a reload is tried, releases other than the present one speak too.
+    """
+    return re.sub(rf"{re.escape(data)}/releases/[^/\s]+(/|\b)", lambda found: source + found[1], text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from homeport.cli.findings import with_source_places
 from homeport.cli.human import moment
 
 if TYPE_CHECKING:
@@ -33,13 +34,13 @@ class LogLines:
 
     def __init__(self, bar: str, *, times: bool) -> None:
         self._bar, self._times = bar, times
-        self._copy, self._source = "", ""
+        self._data, self._source = "", ""
         self._styles: dict[str, str] = {}
         self._width = 0
 
-    def name_sources(self, copy: str, source: str) -> None:
-        """From now on, paths below ``copy`` (the release) are shown as the files below ``source`` they came from."""
-        self._copy, self._source = copy, source
+    def name_sources(self, data: str, source: str) -> None:
+        """From now on, paths into releases below ``data`` are shown as the files below ``source`` they came from."""
+        self._data, self._source = data, source
 
     def reserve(self, services: list[str]) -> None:
         """Make room for the instances of these from the start, so that they line up."""
@@ -61,7 +62,7 @@ class LogLines:
         prefix.append(f" {self._bar} ", style=style)
         level = _LEVEL_STYLES.get(record.level, "bright_black" if record.logger.startswith("homeport.") else "")
         lines = []
-        shown = record.text.replace(self._copy, self._source) if self._copy else record.text
+        shown = with_source_places(record.text, self._data, self._source) if self._data else record.text
         for line in shown.splitlines() or [""]:
             text = Text.from_ansi(line) if "\x1b" in line else Text(line)
             text.stylize_before(level)

@@ -131,8 +131,10 @@ async def _carry_out(client: Client, order: Order, terminal: Terminal) -> None:
 
 async def _with_source_places(error: RemoteError, client: Client) -> RemoteError:
     """The same error, its traceback naming the source files instead of their copies in the release."""
+    from homeport.cli.findings import with_source_places
+
     status = await client.node.status()
-    traceback = error.traceback.replace(f"{status.data}/releases/{status.release}", status.root)
+    traceback = with_source_places(error.traceback, status.data, status.root)
     return type(error)(error.service, error.method, error.kind, error.message, traceback)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from homeport.cli.causes import CRASHES
 from homeport.cli.errors import CommandError, ExitCode, NodeRefused
+from homeport.cli.findings import with_source_places
 from homeport.cli.foreground.trouble import Trouble, crashed, hopeless, not_ready
 
 if TYPE_CHECKING:
@@ -200,7 +201,7 @@ class Life:
             if worker.cause is not None and worker.cause.what in CRASHES:
                 self._tell(f"{worker.name} {worker.cause.at}", crashed(worker, status))
         if status.reload_error:
-            first, *rest = status.reload_error.splitlines()
+            first, *rest = with_source_places(status.reload_error, status.data, status.root).splitlines()
             self._tell(f"reload {status.reload_error}", Trouble(f"not reloaded: {first}", tuple(rest), ""))
 
     def _tell(self, key: str, trouble: Trouble) -> None:

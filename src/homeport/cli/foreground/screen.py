@@ -125,8 +125,8 @@ class LiveScreen:
             self._live.update(self._spin(head, rows))
 
     def notice(self, status: NodeStatus) -> None:
-        """Learn from which source the present release was copied, so that places in the log can be opened."""
-        self._lines.name_sources(f"{status.data}/releases/{status.release}/", _folder(from_here(Path(status.root))))
+        """Learn from which source the releases were copied, so that places in the log can be opened."""
+        self._lines.name_sources(status.data, from_here(Path(status.root)))
 
     def log(self, record: LogRecordView) -> None:
         if record.worker == "node" and record.message in RELOADS:
@@ -226,10 +226,6 @@ def _shown(record: LogRecordView) -> bool:
     """What the services say, and what warns: our own everyday events would only hide it."""
     ours = record.worker in OWN or record.logger.startswith("homeport.")
     return not ours or (loud_enough(record, "warning") and record.message not in TOLD)
-
-
-def _folder(path: str) -> str:
-    return "" if path == "." else f"{path}/"
 
 
 def _escape(text: str) -> str:
