@@ -55,6 +55,11 @@ class Records:
             with contextlib.suppress(OSError):
                 path.unlink()
 
+    def leaving(self) -> dict[str, Cause]:
+        """Why children had been told to leave, of those that may have done so unseen."""
+        records = [_read(path) for path in self._folder.glob("*.json") if not path.name.endswith(".spec.json")]
+        return {record.name: record.leaving for record in records if record is not None and record.leaving is not None}
+
     def survivors(self) -> list[Record]:
         """The children that still run; the notes of all others are removed."""
         found = []

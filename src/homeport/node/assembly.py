@@ -134,6 +134,7 @@ class Assembly:
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
         """Everything runs inside the block, and what can be found from outside is gone after it."""
+        leaving = self._children.records.leaving()
         survivors = {record.name: record for record in self._children.records.survivors()}
         listening = await self._take_over_front(survivors.pop(FRONT, None))
         apis: dict[str, tuple[object, type]] = {
@@ -144,7 +145,7 @@ class Assembly:
             ),
         }
         async with serve_api(self._endpoint, apis, name="node"):
-            self._take_over_workers(survivors)
+            self._take_over_workers(survivors, leaving)
             if listening is not None:
                 self._front.start(*listening)
             self.process.begin()
@@ -160,7 +161,7 @@ class Assembly:
 
     # -- taking over ---------------------------------------------------------------------------------------------------
 
-    def _take_over_workers(self, survivors: Mapping[str, Record]) -> None:
+    def _take_over_workers(self, survivors: Mapping[str, Record], leaving: Mapping[str, Cause]) -> None:
         adopted = set()
         for record in survivors.values():
             process = adopt(record.pid, record.process)
@@ -176,7 +177,7 @@ class Assembly:
         for worker, pid in self._census.pids().items():
             # One that runs and is not ours is attached to a terminal: its lease will tell.
             if worker not in adopted and not processes.identity(pid):
-                self._registry.worker_gone(worker, lost)
+                self._registry.worker_gone(worker, leaving.get(worker, lost))
 
     def _as_told_now(self, record: Record) -> Record:
         """The record; under no release if the worker was told other things than it would be now."""
