@@ -67,6 +67,6 @@ $(INSTALLED_LOWEST): pyproject.toml | $(INSTALLED_DEV)
 	$(BIN)/uv pip compile pyproject.toml --resolution lowest-direct --quiet --no-emit-index-url \
 		--python $(BIN)/python -o .venv-lowest/lowest.txt
 	.venv-lowest/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --editable . \
-		--constraint .venv-lowest/lowest.txt anyio django fastapi hypothesis pydantic \
+		--constraint .venv-lowest/lowest.txt anyio django fastapi grpcio hypothesis pydantic \
 		pytest pytest-asyncio pytest-timeout pytest-xdist websockets==15.0
 	@touch $@
