@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,10 +11,19 @@ from typing import Any
 
 from homeport.cli.surroundings import Surroundings
 from homeport.contracts.api import Contract, ErrorContract, MethodContract, Parameter
-from homeport.errors import BadArguments, NoNode, UnknownService
+from homeport.errors import BadArguments, ConnectionLost, NoNode, UnknownService
 from homeport.model import Cause, Change, Dependency, Durability, Instance, ServiceState, State
-from homeport.node.api import NodeStatus, WorkerStatus
-from homeport.registry.api import Done, ServiceAnswer, ServiceSummary, Story, StoryEntry, WatchItem, WatchRequest
+from homeport.node.api import Deploy, NodeStatus, RolloutStatus, WorkerStatus
+from homeport.registry.api import (
+    Counters,
+    Done,
+    ServiceAnswer,
+    ServiceSummary,
+    Story,
+    StoryEntry,
+    WatchItem,
+    WatchRequest,
+)
 
 NOW = 1_700_000_000.0
 
@@ -87,6 +96,13 @@ def status(**fields: Any) -> NodeStatus:
     return NodeStatus(**(base | fields))
 
 
+def rollout(stage: str, line: str = "", **fields: Any) -> RolloutStatus:
+    base: dict[str, Any] = {"id": "deploy-4", "kind": "deploy", "actor": "homeport deploy", "release": "r2"}
+    over = stage in ("done", "returned")
+    base |= {"started": NOW - 12, "ended": NOW if over else 0.0}
+    return RolloutStatus(stage=stage, line=line, over=over, **(base | fields))
+
+
 CART_SUMMARY = ServiceSummary(
     name="cart",
     state=ServiceState.ACTIVE,
@@ -129,6 +145,18 @@ class FakeRegistry:
         ]
     )
     items: list[WatchItem] = field(default_factory=list)
+    asked: list[tuple[Any, ...]] = field(default_factory=list)
+
+    async def counters(self, service: str = "") -> dict[str, Counters]:
+        return {"cart-3f9c2a": Counters(calls=7, failures={"failed": 1}, seconds=0.5)}
+
+    async def eject(self, instance: str, seconds: float, cause: Cause) -> Done:
+        self.asked.append(("eject", instance, seconds, cause.what, cause.actor))
+        return Done(revision=9, durability=Durability.SYNCED)
+
+    async def readmit(self, instance: str, cause: Cause) -> Done:
+        self.asked.append(("readmit", instance, cause.what, cause.actor))
+        return Done(revision=9, durability=Durability.SYNCED)
 
     async def services(self) -> list[ServiceSummary]:
         return self.summaries
@@ -180,6 +208,9 @@ class FakeNode:
 
     present: NodeStatus = field(default_factory=status)
     asked: list[tuple[Any, ...]] = field(default_factory=list)
+    course: list[RolloutStatus] = field(default_factory=list)
+    silent: int = 0  # questions that get no answer
+    drained: Callable[[str], None] = lambda _: None
 
     async def status(self) -> NodeStatus:
         return self.present
@@ -197,6 +228,38 @@ class FakeNode:
 
     async def kill(self, actor: str) -> None:
         self.asked.append(("kill", actor))
+
+    async def restart(self, service: str, surge: int, soak: float, actor: str) -> RolloutStatus:
+        self.asked.append(("restart", service, surge, soak, actor))
+        return await self._begun()
+
+    async def deploy(self, request: Deploy) -> RolloutStatus:
+        self.asked.append(("deploy", request))
+        return await self._begun()
+
+    async def promote(self, actor: str) -> RolloutStatus:
+        self.asked.append(("promote", actor))
+        return await self._begun()
+
+    async def roll_back(self, surge: int, soak: float, actor: str) -> RolloutStatus:
+        self.asked.append(("roll_back", surge, soak, actor))
+        return await self._begun()
+
+    async def rollout(self) -> RolloutStatus | None:
+        """The next of what is to be seen; the last one stays."""
+        if self.silent:
+            self.silent -= 1
+            raise ConnectionLost("the node is started again")
+        return self.course.pop(0) if len(self.course) > 1 else self.course[0] if self.course else None
+
+    async def drain_instance(self, instance: str, actor: str) -> None:
+        self.asked.append(("drain", instance, actor))
+        self.drained(instance)
+
+    async def _begun(self) -> RolloutStatus:
+        status = await self.rollout()
+        assert status is not None
+        return status
 
 
 @dataclass

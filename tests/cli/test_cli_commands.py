@@ -51,6 +51,7 @@ def test_ps_json_holds_the_node_and_its_instances(homeport: Homeport) -> None:
     value = homeport("ps", "--json").value
     assert value["node"]["name"] == "shop"
     assert [one["id"] for one in value["instances"]] == ["cart-3f9c2a", "payment-77aa01"]
+    assert value["counters"]["cart-3f9c2a"]["calls"] == 7
 
 
 def test_services_is_one_line_each(homeport: Homeport) -> None:

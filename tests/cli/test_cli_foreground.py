@@ -322,6 +322,20 @@ def test_a_crash_is_told_with_its_place_in_the_source_not_in_the_release() -> No
     assert trouble.next == "homeport logs cart"
 
 
+def test_a_class_that_cannot_be_served_is_told_in_one_line_with_its_place_in_the_source() -> None:
+    evidence = (
+        "exit status 1\n"
+        "worker.failed error=Cart.add (.homeport/releases/r1/cart.py:4): *a has no contract; take a list, a: list\n"
+        "DefinitionError: Cart.add (.homeport/releases/r1/cart.py:4): *a has no contract; take a list, a: list"
+    )
+    cause = Cause(what="process exited", actor="supervisor", evidence=evidence, at=NOW)
+    trouble = crashed(worker("cart-1", state="backing-off", cause=cause), status())
+    assert trouble.message == (
+        "worker cart-1 failed: Cart.add (/srv/shop/cart.py:4): *a has no contract; take a list, a: list"
+    )
+    assert trouble.notes == ()
+
+
 def test_a_missing_dependency_is_told_with_near_names_and_where_it_is_used() -> None:
     finding = Finding(severity="warning", path="checkout.py", line=12, column=9, message="no service 'paymnt' here")
     checkout = instance("checkout-1", "checkout", State.WAITING, waiting_for=("paymnt",))

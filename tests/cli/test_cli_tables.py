@@ -105,3 +105,8 @@ def test_places_in_any_release_are_shown_as_their_source() -> None:
     assert with_source_places(told, "/srv/.homeport", "/srv/shop") == (
         "cannot import 'a' from root /srv/shop: File \"/srv/shop/a/b.py\", line 1"
     )
+
+
+def test_a_finding_about_a_setting_has_no_line() -> None:
+    finding = Finding(severity="warning", path="[services.pa]", line=0, column=0, message="no service 'pa'")
+    assert finding_text(finding, "/srv/shop") == "[services.pa]: warning: no service 'pa'"

@@ -13,6 +13,8 @@ def finding_text(finding: Finding, root: str = "") -> str:
     path = Path(root) / finding.path
     if path.is_dir() or finding.path in ("", "."):
         return f"{finding.severity}: {finding.message}"
+    if not finding.line:
+        return f"{finding.path}: {finding.severity}: {finding.message}"
     return f"{from_here(path)}:{finding.line}:{finding.column}: {finding.severity}: {finding.message}"
 
 
@@ -25,6 +27,10 @@ def from_here(path: Path) -> str:
 def with_source_places(text: str, data: str, source: str) -> str:
     """``text`` with paths into any release below ``data`` turned into those of the files they were copied from.
 
-    While a reload is tried, releases other than the present one speak too.
+    While a reload is tried, releases other than the present one speak too; and what a worker says of its own files is
+    relative to the folder it was started in.
     """
-    return re.sub(rf"{re.escape(data)}/releases/[^/\s]+(/|\b)", lambda found: source + found[1], text)
+    below = rf"(?:{re.escape(data)}|(?<![\w./-]){re.escape(Path(data).name)})"
+    inside = "" if source == "." else f"{source}/"
+    text = re.sub(rf"{below}/releases/[^/\s]+/", lambda _: inside, text)
+    return re.sub(rf"{below}/releases/\w+", lambda _: source, text)

@@ -69,8 +69,8 @@ def _tell(terminal: Terminal, status: RolloutStatus) -> None:
         terminal.say(f"[{colour}]{terminal.symbols.dot}[/] {escape(status.line)}{why}")
 
 
-def conclude(terminal: Terminal, status: RolloutStatus, done: str) -> None:
-    """Say how it ended.
+def conclude(terminal: Terminal, status: RolloutStatus, done: str, anyway: str = "") -> None:
+    """Say how it ended; ``anyway`` is the command that ignores what contracts say.
 
     Raises:
         CommandError: what ran before runs again.
@@ -82,7 +82,7 @@ def conclude(terminal: Terminal, status: RolloutStatus, done: str) -> None:
             f"{status.id} was rolled back: {gist(status.error)}",
             exit_code=ExitCode.FAILED,
             kind="rolled_back",
-            next="homeport deploy --force" if status.differences else "",
+            next=anyway if status.differences else "",
             fields={"rollout": status.id, "error": status.error, "differences": list(status.differences)},
             notes=status.differences or place(status.error),
         )

@@ -80,7 +80,7 @@ def deploy(
     if target == "rollback" and status.stage == "returned":
         _taken_back(terminal, status)
     else:
-        conclude(terminal, status, f"release [name]{status.release}[/] runs")
+        conclude(terminal, status, f"release [name]{status.release}[/] runs", f"homeport deploy {target} --force")
 
 
 async def _deploy(client: Client, terminal: Terminal, request: Deploy) -> RolloutStatus:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from homeport.cli.causes import CRASHES
-from homeport.cli.findings import from_here
+from homeport.cli.findings import from_here, with_source_places
 from homeport.cli.human import duration, plural
 from homeport.errors import near_names
 from homeport.model import Instance, State
@@ -78,6 +78,9 @@ def read_crash(evidence: str, status: NodeStatus) -> Crash:
     lines = [_from_source(line.rstrip(), status) for line in output.splitlines()]
     frames = [index for index, line in enumerate(output.splitlines()) if _is_own(line, status)]
     if not frames:
+        said = _FINAL.match(lines[-1]) if lines else None
+        if said is not None:
+            return Crash("", lines[-1][said.end() :], ())
         return Crash("", exit_status, tuple(lines[-LAST_LINES:]))
     match = _FRAME.match(lines[frames[-1]])
     assert match is not None
@@ -105,11 +108,7 @@ def _release(status: NodeStatus) -> Path | None:
 
 
 def _from_source(line: str, status: NodeStatus) -> str:
-    release = _release(status)
-    if release is None or str(release) not in line:
-        return line
-    root = from_here(Path(status.root))
-    return line.replace(f"{release}/", "" if root == "." else f"{root}/").replace(str(release), root)
+    return with_source_places(line, status.data, from_here(Path(status.root)))
 
 
 def _is_own(line: str, status: NodeStatus) -> bool:
