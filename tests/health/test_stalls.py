@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homeport.health.stalls import Flowing, Stalled, StallJudge, blocked_in, place_of
+from homeport.health.stalls import Flowing, Stalled, StallJudge, StallWatch, blocked_in, place_of
 
 PAYMENT = """
 import json
@@ -102,3 +102,21 @@ def test_whatever_the_lags_ends_and_beginnings_alternate(lags: list[float]) -> N
                 assert not stalled
                 assert lag < 1.0
         assert judge.stalled is stalled
+
+
+def test_a_watch_tells_the_seconds_and_the_place_and_nothing_while_the_loop_flows(tmp_path: Path) -> None:
+    service, go, lag = payment_service(tmp_path)(), threading.Event(), [0.0]
+    thread = threading.Thread(target=service.process, args=(lambda: go.wait(10),))
+    thread.start()
+    try:
+        watch = StallWatch(lambda: lag[0], thread.ident or 0, str(tmp_path))
+        assert watch.look() == (0.0, "")
+        lag[0] = 1.4
+        seconds, place = watch.look()
+        assert seconds == 1.4
+        assert place.startswith("PaymentService.process (app/payment.py:6)")
+        lag[0] = 0.1
+        assert watch.look() == (0.0, "")
+    finally:
+        go.set()
+        thread.join()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import PurePath
 from types import FrameType
 
@@ -53,6 +53,25 @@ class StallJudge:
             return None
         longest, self._longest = self._longest, 0.0
         return Flowing(longest)
+
+
+class StallWatch:
+    """Looks at an event loop from another thread.
+
+    ``lag`` tells how many seconds the loop is behind, ``thread`` is the identifier of the thread it runs in, and
+    ``root`` the folder that the user's code is below.
+    """
+
+    def __init__(self, lag: Callable[[], float], thread: int, root: str, threshold: float = 1.0) -> None:
+        self._lag, self._thread, self._root = lag, thread, root
+        self._judge = StallJudge(threshold)
+
+    def look(self) -> tuple[float, str]:
+        """For how many seconds the loop has been stalled, and in what; 0 when it flows."""
+        lag = self._lag()
+        where = blocked_in(self._thread, self._root) if self._judge.suspicious(lag) else ""
+        effect = self._judge.look(lag, where)
+        return (effect.lag, effect.where) if isinstance(effect, Stalled) else (0.0, "")
 
 
 def blocked_in(thread: int, root: str) -> str:

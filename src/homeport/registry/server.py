@@ -263,6 +263,10 @@ class Registry:
         """The worker's process has ended, and with it all its instances; awaiting the task is optional."""
         return self._tasks.create_task(self._workers.worker_gone(worker, cause), name=f"registry.gone.{worker}")
 
+    def ailing(self) -> dict[str, str]:
+        """Workers whose process runs and whose loop does not, and what shows it."""
+        return self._workers.ailing()
+
     def instances_at(self, worker: str, service: str) -> list[str]:
         """Ids of the worker's instances of a service that are not draining, newest first."""
         found = [one for one in self._catalog.of_service(service).values() if one.worker == worker]

@@ -62,8 +62,8 @@ class Workers:
         self.counters: dict[str, Counters] = {}  # per instance, as last heard
         self._trials: dict[tuple[str, str], float] = {}  # (service, release) → share of the service's calls
         self.unresumed: set[str] = set()  # sessions of before a restart that have not come back yet
-        self._silent: set[str] = set()  # sessions whose lease ran out though their process is alive
-        self._stalled: set[str] = set()  # sessions whose loop is held up
+        self._silent: dict[str, str] = {}  # sessions whose lease ran out though their process is alive: the evidence
+        self._stalled: dict[str, str] = {}  # sessions whose loop is held up: the evidence
         self._lags: dict[str, float] = {}  # seconds the loop of each session was behind when last heard
         self._outboxes: dict[str, Outbox] = {}
         self.starting = Starting(ledger)
@@ -96,7 +96,7 @@ class Workers:
             opened=known.opened if known else self._clock.wall(),
         )
         self.leases.open(request.session, request.ttl, self._clock.now())
-        self._silent.discard(request.session)
+        self._silent.pop(request.session, None)
         self.unresumed.discard(request.session)
         if record != known:
             await self._ledger.store.open_session(record.id, records.encode(record), record.ttl)
@@ -133,10 +133,17 @@ class Workers:
         for session in list(self._silent):
             record = self._catalog.sessions.get(session)
             if record is None:
-                self._silent.discard(session)
+                self._silent.pop(session, None)
             elif not self._is_alive(record):
                 evidence = f"process {record.pid} has ended; it had been silent before"
                 await self._end(record, self._ledger.cause("process exited", "registry", evidence))
+
+    def ailing(self) -> dict[str, str]:
+        """Workers whose process runs and whose loop does not, and what shows it."""
+        shown = {session: f"{STALLED} for {evidence}" for session, evidence in self._stalled.items()}
+        shown |= {session: f"{LEASE_EXPIRED} after {evidence}" for session, evidence in self._silent.items()}
+        records = ((self._catalog.sessions.get(session), why) for session, why in shown.items())
+        return {record.worker: why for record, why in records if record is not None and record.worker}
 
     async def _carry_out(self, effects: list[Effect]) -> None:
         for effect in effects:
@@ -168,11 +175,11 @@ class Workers:
         record = self._catalog.sessions.get(beat.session)
         who, hosted = f"worker {record.worker}" if record else "", self._catalog.of_session(beat.session)
         if beat.stalled:
-            self._stalled.add(beat.session)
             evidence = f"{beat.stalled:.1f} s" + (f" in {beat.blocked_in}" if beat.blocked_in else "")
+            self._stalled[beat.session] = evidence
             await self._wellbeing.stalled(hosted, self._ledger.cause(STALLED, who, evidence[-_MOST_EVIDENCE:]))
         else:
-            self._stalled.discard(beat.session)
+            self._stalled.pop(beat.session, None)
             await self._wellbeing.flowing(hosted, self._ledger.cause("event loop flows again", who))
 
     async def _expire(self, lease: Expired) -> None:
@@ -190,7 +197,7 @@ class Workers:
         if not self._is_alive(record):
             await self._end(record, self._ledger.cause(LEASE_EXPIRED, "registry", evidence))
             return
-        self._silent.add(record.id)
+        self._silent[record.id] = evidence
         for instance in self._catalog.of_session(record.id):
             self._catalog.suspects.pop(instance.id, None)
         cause = self._ledger.cause(LEASE_EXPIRED, "registry", f"{evidence}; process {record.pid} is alive")
@@ -202,8 +209,8 @@ class Workers:
         await self._ledger.remove(self._catalog.of_session(record.id), cause)
         await self._ledger.store.close_session(record.id, records.encode(cause))
         self.leases.close(record.id)
-        self._silent.discard(record.id)
-        self._stalled.discard(record.id)
+        self._silent.pop(record.id, None)
+        self._stalled.pop(record.id, None)
         self.unresumed.discard(record.id)
         self._lags.pop(record.id, None)
         outbox = self._outboxes.pop(record.id, None)
