@@ -39,9 +39,14 @@ class Callers:
     def __init__(self, parts: Sequence[programs.Program]) -> None:
         self._parts = parts
 
-    def load(self, rate: float, calls: Mapping[str, Sequence[Any]]) -> None:
-        """From now on ``rate`` calls a second in all, of ``service.method`` with these arguments in turn."""
-        self._ask(do="load", rate=rate / len(self._parts), calls=calls)
+    def load(self, rate: float, calls: Mapping[str, Sequence[Any]], total: int | None = None) -> None:
+        """From now on ``rate`` calls a second in all, of ``service.method`` with these arguments in turn.
+
+        They go on until told otherwise, or until ``total`` have been made.
+        """
+        parts = len(self._parts)
+        share = None if total is None else total // parts
+        self._ask(do="load", rate=rate / parts, calls=calls, total=share)
 
     def watch(self, instance: str) -> None:
         """Note from now on when each caller stops using it."""

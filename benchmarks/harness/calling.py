@@ -85,12 +85,13 @@ class Callers:
         self._out: set[asyncio.Task[None]] = set()
         self._pouring: asyncio.Task[None] | None = None
 
-    async def load(self, rate: float, calls: Mapping[str, list[Any]]) -> None:
-        """From now on so many calls a second: of ``service.method`` with these arguments."""
+    async def load(self, rate: float, calls: Mapping[str, list[Any]], total: int | None = None) -> None:
+        """From now on so many calls a second, of ``service.method`` with these arguments; ``total`` of them."""
         if self._pouring is not None:
             self._pouring.cancel()
         if rate:
-            self._pouring = asyncio.create_task(self._pour(rate, self._turns(calls)), name="callers.pour")
+            turns = itertools.islice(self._turns(calls), total)
+            self._pouring = asyncio.create_task(self._pour(rate, turns), name="callers.pour")
 
     def _turns(self, calls: Mapping[str, list[Any]]) -> Iterator[Callable[[], None]]:
         for name in calls:
@@ -111,12 +112,12 @@ class Callers:
 
     async def _pour(self, rate: float, turns: Iterator[Callable[[], None]]) -> None:
         due = perf_counter()
-        while True:
+        for begin in turns:
             now = perf_counter()
-            while due <= now:
-                next(turns)()
-                due += 1 / rate
-            await asyncio.sleep(max(0.001, due - now))
+            if due > now:
+                await asyncio.sleep(due - now)
+            begin()
+            due += 1 / rate
 
     async def _call(self, call: Any, tally: Tally) -> None:
         began = perf_counter()
@@ -145,7 +146,7 @@ class Callers:
     async def obey(self, order: dict[str, Any]) -> Any:
         match order["do"]:
             case "load":
-                await self.load(order["rate"], order["calls"])
+                await self.load(order["rate"], order["calls"], order["total"])
             case "watch":
                 self.watch(order["instance"])
             case "told":
