@@ -179,6 +179,7 @@ class WatchItem(msgspec.Struct, frozen=True, kw_only=True):
     changes: tuple[Change, ...] = ()
     contracts: tuple[Contract, ...] = ()  # those the changed instances refer to, once per watch
     completeness: Completeness = Completeness.COMPLETE
+    slot: float | None = None  # in the first item: seconds to wait before coming back when the connection is lost
 
 
 class ServiceSummary(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 from collections.abc import AsyncGenerator, Iterable
 
 import msgspec
@@ -12,6 +13,24 @@ from homeport.model import Change, Completeness
 from homeport.registry.api import WatchItem
 from homeport.registry.catalog import Catalog
 from homeport.registry.watch import ChangeIndex
+
+RETURNS_PER_SECOND = 2000.0  # watchers that a registry takes back without keeping others waiting
+
+
+class _Slots:
+    """Numbers its holders from 0; the lowest that is free is given first."""
+
+    def __init__(self) -> None:
+        self._free: list[int] = []
+        self.taken = 0
+
+    def take(self) -> int:
+        self.taken += 1
+        return heapq.heappop(self._free) if self._free else self.taken - 1
+
+    def give_back(self, slot: int) -> None:
+        self.taken -= 1
+        heapq.heappush(self._free, slot)
 
 
 class _Watcher:
@@ -52,9 +71,10 @@ class Watchers:
         self._acknowledging: set[asyncio.Event] = set()  # set at each acknowledgement and departure
         self._shared: dict[tuple[int, tuple[str, ...]], WatchItem | None] = {}
         self._shared_at = (0, Completeness.COMPLETE)
+        self._slots = _Slots()
 
     def __len__(self) -> int:
-        return len({*self._of_all, *(watcher for some in self._of_service.values() for watcher in some)})
+        return self._slots.taken
 
     def wake(self, services: Iterable[str]) -> None:
         """Something happened to these services."""
@@ -84,14 +104,17 @@ class Watchers:
         homes = [self._of_service.setdefault(name, set()) for name in watcher.services] or [self._of_all]
         for home in homes:
             home.add(watcher)
+        slot = self._slots.take()
         try:
-            yield self._item(watcher) or self._changes()
+            first = self._item(watcher) or self._changes()
+            yield msgspec.structs.replace(first, slot=slot / RETURNS_PER_SECOND)
             while True:
                 await watcher.sleep()
                 item = self._item(watcher)
                 if item is not None:
                     yield item
         finally:
+            self._slots.give_back(slot)
             for home in homes:
                 home.discard(watcher)
             for name in watcher.services:

@@ -83,6 +83,7 @@ class Standing:
         self._linked = asyncio.Event()
         self._interests: set[str] = set()
         self._follow_all = follow_all
+        self._slot = 0.0  # seconds to wait before coming back
         self._first_answer = asyncio.Event()
         self._interest_grew = asyncio.Event()
         self._refused: HomeportError | None = None
@@ -191,8 +192,10 @@ class Standing:
         while True:
             if link is None:
                 self.lost_since = self.lost_since or loop.time()
-                # Jittered, so that the workers of a node do not all come at once when it is back.
-                await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+                # Jittered, and first of all in the slot that the registry gave, so that those who lost it together do
+                # not all come back together.
+                await asyncio.sleep(pause * random.uniform(0.5, 1.0) + self._slot)
+                self._slot = 0.0
                 pause = min(pause * 2, RETRY_MOST)
                 try:
                     link = await self._connect()
@@ -274,6 +277,7 @@ class Standing:
 
     async def _follow(self, request: WatchRequest) -> None:
         async for item in self.registry.watch(request):
+            self._slot = self._slot if item.slot is None else item.slot
             changed = self.view.fold(item)
             self._first_answer.set()
             if changed:
