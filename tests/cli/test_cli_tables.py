@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homeport.cli.findings import with_source_places
+from homeport.build.plan import Finding
+from homeport.cli.findings import finding_text, with_source_places
 from homeport.cli.human import age, duration, memory
 from homeport.cli.table import GAP, LEAST, Column, fit, table_lines
 from homeport.cli.terminal import ASCII, UNICODE, Terminal

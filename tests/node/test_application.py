@@ -100,6 +100,14 @@ def reasons(*instances: Instance, evidence: str = "") -> dict[str, str]:
     return not_ready(fleet.wishes, fleet.workers, Census(instances))
 
 
+def test_a_startup_that_raises_is_told_in_a_line_without_its_traceback() -> None:
+    evidence = 'File "shop.py", line 4, in startup\n    raise ValueError("no key")\nValueError: no key'
+    cause = Cause(what="startup() failed: ValueError: no key", actor="worker cart-1", evidence=evidence)
+    assert reasons(instance(State.UNHEALTHY, cause=cause)) == {
+        "cart": "cart-a is unhealthy: startup() failed: ValueError: no key"
+    }
+
+
 def test_nothing_is_to_be_said_of_what_is_ready() -> None:
     assert reasons(instance(State.READY)) == {}
 

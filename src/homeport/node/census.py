@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from homeport.model import Change, Instance, State
+from homeport.model import Cause, Change, Instance, State
 from homeport.node.desired import Phase, Wish, Worker
 
 
@@ -79,9 +79,15 @@ def _instance_reason(instance: Instance) -> str:
         case State.STARTING:
             return f"{instance.id} is starting"
         case State.UNHEALTHY:
-            why = instance.cause.evidence or instance.cause.what if instance.cause is not None else "no reason given"
-            return f"{instance.id} is unhealthy: {why}"
+            return f"{instance.id} is unhealthy: {_why(instance.cause)}"
         case State.DRAINING:
             return f"{instance.id} is draining"
         case State.READY:
             return ""
+
+
+def _why(cause: Cause | None) -> str:
+    """One line of it; a traceback's own summary is what happened."""
+    if cause is None:
+        return "no reason given"
+    return cause.evidence if cause.evidence and "\n" not in cause.evidence else cause.what
