@@ -125,7 +125,7 @@ class Assembly:
         self._rolling = Rolling(standing, kept, editions, self._config, registry, self._supervisor, census, clock)
         self._orders = Orders(spec, self._rolling, source, releases)
         self.process = NodeProcess(
-            spec, self._supervisor, self._front, census, self._rolling, self._orders, source, clock
+            spec, self._supervisor, self._front, census, self._rolling, self._orders, source, registry, clock
         )
         registry.on_change(self.process.hear)
         registry.guard_starts(self._rolling.may_start)

@@ -50,6 +50,8 @@ class Orders:
             UsageError: there is no such target, or its source has errors.
             ReleaseFailed: it cannot be copied.
         """
+        if self._spec.reload:
+            raise UsageError("this node runs with --reload: it takes in every change by itself")
         if not 0.0 <= request.share < 1.0:
             raise BadArguments(f"share: {request.share:g} is not a share from 0 to below 1")
         pace = msgspec.structs.replace(self._pace(request.surge, request.soak), share=request.share)

@@ -12,6 +12,8 @@ from pathlib import Path
 import homeport
 from homeport.clock import Clock
 from homeport.errors import BadArguments, UnknownService
+from homeport.health.replacing import Registry, replace_stuck
+from homeport.health.stuck import StuckLimits
 from homeport.model import Cause, Change
 from homeport.node import logs
 from homeport.node.api import NodeSpec, NodeStatus
@@ -46,9 +48,11 @@ class NodeProcess:
         rolling: Rolling,
         orders: Orders,
         source: Source,
+        registry: Registry,
         clock: Clock,
     ) -> None:
         self._spec, self._config, self._clock = spec, spec.config, clock
+        self._registry = registry
         self._supervisor, self._front, self._census = supervisor, front, census
         self._rolling, self._orders, self._source = rolling, orders, source
         self._started = clock.wall()
@@ -117,6 +121,9 @@ class NodeProcess:
                 tasks.create_task(self._front.run(), name="node.front"),
                 tasks.create_task(self._keep_house(releases), name="node.house"),
             ]
+            if not self._spec.debug:
+                watch = replace_stuck(self._registry, self._supervisor, self._clock, StuckLimits())
+                background.append(tasks.create_task(watch, name="node.stuck"))
             if self._spec.reload:
                 background.append(tasks.create_task(self._follow_source(), name="node.reload"))
             ending = tasks.create_task(self._end_in_order(), name="node.end")
@@ -185,6 +192,7 @@ class NodeProcess:
             waiting["(front)"] = self._front.trouble or "the front process is starting"
         edition = self._rolling.edition
         settings = settings_findings(edition.plan, self._config)
+        elsewhere = self._rolling.elsewhere()
         return NodeStatus(
             name=node_name(self._spec),
             version=homeport.__version__,
@@ -199,7 +207,7 @@ class NodeProcess:
             ready=not waiting and not self._stop.is_set(),
             waiting=waiting,
             workers=tuple(self._supervisor.status()),
-            findings=(*edition.plan.findings, *edition.release.findings, *settings),
+            findings=(*edition.plan.findings, *edition.release.findings, *settings, *elsewhere),
             reload_error=self._reloader.error if self._reloader is not None else "",
         )
 

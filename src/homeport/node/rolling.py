@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from homeport.build.plan import PlannedService
+from homeport.build.plan import Finding, PlannedService
 from homeport.clock import Clock
 from homeport.config import Config, ServiceConfig
 from homeport.contracts.api import Contract
@@ -372,6 +372,15 @@ class Rolling:
         if rollout is None:
             return None
         return progress.status(rollout, self._watch, self.observe(rollout), self._clock.now())
+
+    def elsewhere(self) -> tuple[Finding, ...]:
+        """That what runs is not what the source says, if that is so."""
+        standing = self.standing
+        if self.going is not None or standing.latest == standing.source:
+            return ()
+        message = f"release {standing.latest} runs, as was decided by a deploy, and not this source as it is now"
+        place = self._editions[standing.latest].plan.root
+        return (Finding(severity="warning", path=place, line=0, column=0, message=message),)
 
     def may_start(self, instance: Instance) -> bool:
         """Asked about every instance that has registered, before its ``startup()``."""

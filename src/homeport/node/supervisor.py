@@ -7,12 +7,13 @@ import contextlib
 import logging
 import random
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 import msgspec
 
 from homeport.clock import Clock
+from homeport.health.dump import ask_for_dump
 from homeport.model import Cause, Instance
 from homeport.node.adoption import Record
 from homeport.node.api import WorkerStatus
@@ -88,6 +89,7 @@ class Supervisor:
         self._tasks: asyncio.TaskGroup | None = None
         self._unwatched: list[str] = []
         self._listeners: list[Listener] = []
+        self._given_up: dict[str, Cause] = {}  # workers killed because they did not work, until they have ended
 
     @property
     def wishes(self) -> Mapping[str, Wish]:
@@ -157,6 +159,26 @@ class Supervisor:
         if known is not None and known.phase is Phase.STARTING:
             self._carry_out(self._fleet.ready(worker, self._clock.now()))
             self._tell()
+
+    # -- what does not work --------------------------------------------------------------------------------------------
+
+    def running(self) -> Collection[str]:
+        """The workers that have a process."""
+        return tuple(self._processes)
+
+    def dump(self, worker: str) -> None:
+        """Have it write where it is stuck, into its log."""
+        if worker in self._processes:
+            ask_for_dump(self._processes[worker].pid)
+
+    def replace(self, worker: str, cause: Cause) -> None:
+        """Kill it; it is started again, as after any other end."""
+        if worker in self._processes:
+            self._given_up[worker] = cause
+            log.error("worker.given_up", extra={"worker": worker, "evidence": cause.evidence})
+            self._processes[worker].signal(signal.SIGKILL)
+
+    # -- ending --------------------------------------------------------------------------------------------------------
 
     async def drain_in_order(self, stages: list[set[str]], cause: Cause) -> None:
         """Scale to zero, stage after stage, and return when no worker is left."""
@@ -261,12 +283,18 @@ class Supervisor:
         known = self._fleet.workers.get(worker)
         if known is not None and known.phase is Phase.DRAINING and known.cause is not None:
             return self._stamped(known.cause)
+        given_up = self._given_up.pop(worker, None)
+        if given_up is not None:
+            return self._with_lines(given_up, worker, given_up.evidence)
         if status == 0:  # it drained, as it does when it gets a signal
             evidence = "exit status 0, as when somebody ends it by SIGTERM"
             return Cause(what="process ended", actor=SUPERVISOR, evidence=evidence, at=self._clock.wall())
+        exited = Cause(what="process exited", actor=SUPERVISOR, at=self._clock.wall())
+        return self._with_lines(exited, worker, describe_exit(status))
+
+    def _with_lines(self, cause: Cause, worker: str, evidence: str) -> Cause:
         lines = self._launcher.last_lines(worker)
-        evidence = f"{describe_exit(status)}\n{lines}".rstrip()
-        return Cause(what="process exited", actor=SUPERVISOR, evidence=evidence, at=self._clock.wall())
+        return msgspec.structs.replace(cause, evidence=f"{evidence}\n{lines}".rstrip())
 
     def _level_of_end(self, worker: str, status: int | None) -> int:
         known = self._fleet.workers.get(worker)

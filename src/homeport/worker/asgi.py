@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from homeport.errors import DefinitionError, UsageError
@@ -28,6 +29,8 @@ class AsgiServer:
         self._server: Server | None = None
         self._socket: socket.socket | None = None
         self._refusal = ""
+        self.calls = self.failed = 0  # requests answered, and those of them that failed
+        self.seconds = 0.0  # from arrival to the first line of the answer, of all requests together
 
     @property
     def endpoint(self) -> str:
@@ -115,11 +118,33 @@ class AsgiServer:
             os.unlink(self._path)
 
     async def _watched(self, scope: Any, receive: Any, send: Any) -> None:
-        """The app, with an ear on what it says when its startup fails."""
+        """The app, counted, with an ear on what it says when its startup fails."""
 
         async def listening(message: Any) -> None:
             if message["type"] == "lifespan.startup.failed":
                 self._refusal = message.get("message", "")
             await send(message)
 
-        await self._app(scope, receive, listening if scope["type"] == "lifespan" else send)
+        if scope["type"] == "http":
+            await self._counted(scope, receive, send)
+        else:
+            await self._app(scope, receive, listening if scope["type"] == "lifespan" else send)
+
+    async def _counted(self, scope: Any, receive: Any, send: Any) -> None:
+        arrived, status = perf_counter(), 0
+
+        async def counting(message: Any) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                self.seconds += perf_counter() - arrived
+            await send(message)
+
+        try:
+            await self._app(scope, receive, counting)
+        except Exception:
+            status = 500
+            raise
+        finally:
+            self.calls += 1
+            self.failed += status >= 500

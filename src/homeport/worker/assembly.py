@@ -81,7 +81,7 @@ def assemble(cls: Any, plan: PlannedService, config: dict[str, Any], handle: Mak
     attributes["config"] = typed_config(cls, plan.name, config)
     attributes["log"] = logging.getLogger(plan.name)
     if plan.singleton:
-        attributes["fence"] = fence
+        attributes.setdefault("fence", fence)  # unless that is what it calls another service
     for name, value in attributes.items():
         if name in ("config", "fence", "log") and _is_taken(cls, name):
             continue

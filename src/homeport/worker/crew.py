@@ -141,7 +141,7 @@ class Crew:
 
     def counters(self) -> dict[str, Counters]:
         """What each instance has answered so far; called by the heartbeat's thread."""
-        return {name: _counted(member.hosted) for name, member in list(self.members.items())}
+        return {name: _counted(member) for name, member in list(self.members.items())}
 
     # -- life ----------------------------------------------------------------------------------------------------------
 
@@ -233,12 +233,15 @@ class Crew:
             self.forget(member)
 
 
-def _counted(hosted: HostedInstance) -> Counters:
-    admission = hosted.admission
+def _counted(member: Member) -> Counters:
+    admission, app = member.hosted.admission, member.asgi
+    failures = dict(admission.failures)
+    if app is not None and app.failed:
+        failures["failed"] = failures.get("failed", 0) + app.failed
     return Counters(
-        calls=admission.served,
-        failures=dict(admission.failures),
-        seconds=round(hosted.seconds(), 6),
+        calls=admission.served + (app.calls if app is not None else 0),
+        failures=failures,
+        seconds=round(member.hosted.seconds() + (app.seconds if app is not None else 0.0), 6),
         in_flight=admission.in_flight,
     )
 

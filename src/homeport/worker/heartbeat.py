@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from homeport.errors import HomeportError
+from homeport.health.stalls import StallWatch
 from homeport.registry.api import REGISTRY_SERVICE, Counters, Heartbeat
 from homeport.rpc.blocking import BlockingLink
 from homeport.rpc.frames import Bind
@@ -22,7 +23,9 @@ _BEAT = Bind(service=REGISTRY_SERVICE, method="heartbeat")
 
 
 class HeartbeatThread:
-    """Beats every third of the lease, saying how far the event loop is behind.
+    """Beats every third of the lease, saying how far the event loop is behind, and in what when it is stalled.
+
+    ``root`` is the folder that the user's code is below.
 
     ``lost`` is called on the loop when the registry does not know the session any more.
     """
@@ -36,12 +39,14 @@ class HeartbeatThread:
         lease: float,
         counters: Callable[[], dict[str, Counters]],
         lost: Callable[[], None],
+        root: str = "",
         token: str = "",
     ) -> None:
         self._endpoint, self._name, self._session, self._token = endpoint, name, session, token
         self._period = lease / 3
         self._counters, self._lost = counters, lost
         self._loop = asyncio.get_running_loop()
+        self._stalls = StallWatch(lambda: self.lag, threading.get_ident(), root)
         self._stop = threading.Event()
         self._ticked = monotonic()
         self._ticker: asyncio.TimerHandle | None = None
@@ -75,9 +80,12 @@ class HeartbeatThread:
                 if link is None:
                     link = BlockingLink(self._endpoint, name=self._name, token=self._token, timeout=self._period)
                 counters = self._counters()
+                stalled, blocked_in = self._stalls.look()
                 beat = Heartbeat(
                     session=self._session,
                     lag=round(self.lag, 3),
+                    stalled=round(stalled, 3),
+                    blocked_in=blocked_in,
                     in_flight={instance: counted.in_flight for instance, counted in counters.items()},
                     counters=counters,
                 )

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from homeport.errors import HomeportError
+from homeport.health.dump import offer_dump
 from homeport.logfiles import RotatingWriter
 from homeport.model import Cause, State
 from homeport.registry.api import (
@@ -94,6 +95,7 @@ class Worker(Hosting):
                     session=self._standing.session,
                     lease=self._spec.lease,
                     counters=self._crew.counters,
+                    root=self._spec.root,
                     lost=self._standing.reconnect,
                     token=self._spec.token,
                 ):
@@ -254,6 +256,8 @@ def main() -> int:
         return 2
     spec = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=WorkerSpec)
     output = capture(spec.log) if spec.log else None
+    if spec.log:  # in a terminal the signal is for whoever sits there
+        offer_dump(sys.__stderr__)
     if output is None:
         logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     if os.environ.get("HOMEPORT_FORCE_RPC") == "1":
