@@ -6,7 +6,9 @@ each asks who is calling: a simulated process gets its own clock and its own dic
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
+import itertools
 import os
 import random
 import sqlite3
@@ -19,6 +21,7 @@ from typing import Any
 
 from homeport.contracts.signature import MethodSignature
 from homeport.discovery.view import View
+from homeport.registry import watchers
 from homeport.registry.api import WatchItem
 from homeport.rpc import ambient
 from homeport.rpc.context import current
@@ -75,6 +78,22 @@ class FoldedView(View):
         return super().fold(item)
 
 
+def _orderly(self: Any) -> int:
+    """A hash that follows the order in which objects came to be hashed, not their addresses."""
+    number: int | None = self.__dict__.get("_simulated_number")
+    if number is None:
+        numbers = Here.world.numbers if Here.world is not None else itertools.count(id(self))
+        number = self.__dict__["_simulated_number"] = next(numbers)
+    return number
+
+
+class OrderlyWatcher(watchers._Watcher):
+    """Watchers stand in sets; they are woken in the same order in every run."""
+
+    __hash__ = _orderly
+
+
+PLACES["homeport.registry.watchers"] = {"_Watcher": OrderlyWatcher}
 PLACES["homeport.rpc.standing"] = {"View": FoldedView}
 PLACES["homeport.rpc.server"] = {"SocketFile": SimSocketFile}
 PLACES["homeport.worker.host"] = {"HostedMethod": CountedMethod}
@@ -100,6 +119,7 @@ def interposed(world: World) -> Iterator[None]:
             __import__(place)
             for name, value in replaced.items():
                 _set(stack, sys.modules[place], name, value)
+        _set(stack, asyncio.Event, "__hash__", _orderly)
         _seed_dice(stack, world)
         installed = list(ambient._installed)
         stack.callback(ambient._installed.__setitem__, slice(None), installed)

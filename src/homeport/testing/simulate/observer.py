@@ -29,6 +29,7 @@ class SimObserver:
         self.rng = random.Random(f"homeport observer {self.world.seed} {name}")
         self.view = View()
         self.items = 0
+        self.whole = False  # what it knows began with a complete snapshot
         self.process = Process(self.world, name, self._main)
 
     async def _main(self) -> None:
@@ -70,7 +71,9 @@ class SimObserver:
                 self._say(f"was told of change {change.revision} after {last}")
             last = change.revision
         self.view.fold(item)
-        if item.completeness is Completeness.COMPLETE:
+        if item.snapshot is not None:
+            self.whole = item.completeness is Completeness.COMPLETE
+        if self.whole:  # else what it keeps may be gone, until the snapshot that says so
             self._compare(item)
 
     def _compare(self, item: WatchItem) -> None:

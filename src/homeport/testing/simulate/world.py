@@ -53,6 +53,7 @@ class World:
         self.thread: SimThread | None = None
         self.processes: list[Process] = []  # all there ever were, in order of birth
         self.trace = Trace(self)
+        self.numbers = itertools.count(1)  # for hashes that follow the order of events
         self.faults: list[str] = []  # what went wrong in code that nobody waited for
         self.on_fold: list[Callable[[Any, Any], None]] = []  # called with a view and what it is about to take in
         self.begins: dict[tuple[str, str], int] = {}  # how often a method has begun to run, by number of the call
