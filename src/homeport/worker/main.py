@@ -158,12 +158,10 @@ class Worker(Hosting):
 
     def _catch_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
-            name = signal.Signals(number).name
-            self._loop.add_signal_handler(
-                number,
-                self.stop,
-                Cause(what="signal", actor="operating system", evidence=name, at=time.time()),
-            )
+            self._loop.add_signal_handler(number, self._signalled, signal.Signals(number).name)
+
+    def _signalled(self, name: str) -> None:
+        self.stop(Cause(what="signal", actor="operating system", evidence=name, at=time.time()))
 
     async def _mind_the_node(self) -> None:
         """Without a node process nobody looks after this worker: serve on for a while, then end."""
