@@ -10,7 +10,7 @@ from homeport.registry import records
 from homeport.registry.api import Done
 from homeport.registry.ledger import Ledger
 from homeport.registry.records import EJECTED, OutsideRecord
-from homeport.registry.store.port import Delete, Put
+from homeport.registry.store.port import Conflict, Delete, Put
 
 LONGEST = 86_400.0  # seconds; what must stay away longer is to be drained
 
@@ -19,6 +19,7 @@ class Ejection(msgspec.Struct, frozen=True, kw_only=True):
     """Kept in the store, so that it outlives the registry's process."""
 
     until: float  # wall-clock seconds
+    seconds: float = LONGEST  # asked for; a clock that is set while the process is away adds nothing to them
     cause: Cause
     state: State  # what the instance would be in otherwise
     state_cause: Cause | None
@@ -36,6 +37,9 @@ class Ejections:
         self._held: dict[str, Ejection] = {
             entry.key.removeprefix(EJECTED): _decode(entry.value) for entry in ledger.store.range(EJECTED)
         }
+        # Monotonic: a wall clock that is set neither lets anybody in early nor keeps them out for years.
+        now, wall = self._clock.now(), self._clock.wall()
+        self._ends = {name: now + min(held.until - wall, held.seconds) for name, held in self._held.items()}
         self._left: list[str] = []  # gone; their records can be removed
         ledger.on_gone.append(self._forget)
 
@@ -51,24 +55,17 @@ class Ejections:
             raise BadArguments(f"seconds: {seconds:g} is not between 0 and {LONGEST:g}; drain what is to stay away")
         if instance.state is State.DRAINING:
             raise BadArguments(f"{name} is draining: nobody calls it any more")
-        before = self._held.get(name)
         cause = self._ledger.stamped(msgspec.structs.replace(cause, evidence=cause.evidence or f"for {seconds:g} s"))
-        held = Ejection(
-            until=self._clock.wall() + seconds,
-            cause=cause,
-            state=before.state if before else instance.state,
-            state_cause=before.state_cause if before else instance.cause,
-        )
-        self._held[name] = held
-        try:
-            return await self._ledger.declare(
-                [Put(EJECTED + name, _encode(held)), self._put(instance, State.UNHEALTHY, cause)]
-            )
-        except BaseException:
-            self._held.pop(name, None)
-            if before is not None:
-                self._held[name] = before
-            raise
+        held = self._hold(instance, self._clock.wall() + seconds, seconds, cause)
+        # Only the ejection is declared: the instance may die or move while that is on its way to the disk.
+        done = await self._ledger.declare([Put(EJECTED + name, _encode(held))])
+        found = self._catalog.instances.get(name)
+        if found is None:
+            self._left.append(name)
+            return done
+        self._held[name] = self._hold(found, held.until, seconds, cause)
+        self._ends[name] = self._clock.now() + seconds
+        return msgspec.structs.replace(done, revision=await self._keep_out(found) or done.revision)
 
     async def readmit(self, name: str, cause: Cause) -> Done:
         """Let the instance be called again, if it is well.
@@ -78,23 +75,25 @@ class Ejections:
             BadArguments: it is not ejected.
         """
         instance = self._instance(name)
-        held = self._held.pop(name, None)
-        if held is None:
+        if name not in self._held:
             raise BadArguments(f"{name} is not ejected; it is {instance.state}")
-        # One that would be unhealthy anyhow keeps its own reason.
-        why = cause if held.state is State.READY else held.state_cause or cause
-        puts = [self._put(instance, held.state, self._ledger.stamped(why))] if instance.state is State.UNHEALTHY else []
-        return await self._ledger.declare(puts, [Delete(EJECTED + name)])
+        done = await self._ledger.declare(deletes=[Delete(EJECTED + name)])
+        return msgspec.structs.replace(done, revision=await self._let_in(name, cause) or done.revision)
 
     async def tick(self) -> None:
-        """Let in again whose time is over."""
-        now = self._clock.wall()
-        for name in [name for name, held in self._held.items() if held.until <= now]:
-            if name in self._catalog.instances:
-                await self.readmit(name, self._ledger.cause("ejection over", "registry"))
+        """Let in again whose time is over; that waits for no disk."""
+        now = self._clock.now()
+        for name, end in list(self._ends.items()):
+            if end <= now:
+                await self._let_in(name, self._ledger.cause("ejection over", "registry"), forget=True)
+            elif name in self._catalog.instances:
+                await self._keep_out(self._catalog.instances[name])
         if self._left:
             left, self._left = self._left, []
-            await self._ledger.tell(deletes=[Delete(EJECTED + name) for name in left])
+            try:
+                await self._ledger.tell(deletes=[Delete(EJECTED + name) for name in left])
+            except Conflict:
+                self._left += left
 
     def held_back(self, instance: Instance) -> Instance:
         """The instance as it is to be written: an ejected one stays unhealthy whatever it says of itself."""
@@ -116,6 +115,40 @@ class Ejections:
             return instance
         return msgspec.structs.replace(instance, state=held.state, cause=held.state_cause)
 
+    def _hold(self, instance: Instance, until: float, seconds: float, cause: Cause) -> Ejection:
+        before = self._held.get(instance.id)
+        return Ejection(
+            until=until,
+            seconds=seconds,
+            cause=cause,
+            state=before.state if before else instance.state,
+            state_cause=before.state_cause if before else instance.cause,
+        )
+
+    async def _keep_out(self, instance: Instance) -> int | None:
+        """Write that an ejected instance may not be called; the revision, if anything was to be written."""
+        cause = self._held[instance.id].cause
+        if instance.state is not State.READY and (instance.state is not State.UNHEALTHY or instance.cause == cause):
+            return None
+        try:
+            return await self._ledger.tell([self._put(instance, State.UNHEALTHY, cause)])
+        except Conflict:  # somebody declares it anew at this moment; the next tick writes it
+            return None
+
+    async def _let_in(self, name: str, cause: Cause, forget: bool = False) -> int | None:
+        """Write what an instance is that is ejected no more; the revision, if it could be written at once."""
+        instance, end, held = self._catalog.instances.get(name), self._ends.get(name), self._release(name)
+        if instance is None or end is None or held is None:
+            return None
+        # One that would be unhealthy anyhow keeps its own reason.
+        why = cause if held.state is State.READY else held.state_cause or cause
+        puts = [self._put(instance, held.state, self._ledger.stamped(why))] if instance.state is State.UNHEALTHY else []
+        try:
+            return await self._ledger.tell(puts, [Delete(EJECTED + name)] if forget else [])
+        except Conflict:  # somebody declares it anew at this moment; the next tick writes it
+            self._held[name], self._ends[name] = held, min(end, self._clock.now())
+            return None
+
     def _put(self, instance: Instance, state: State, cause: Cause) -> Put:
         since = instance.since if state is instance.state else self._clock.wall()
         moved = msgspec.structs.replace(instance, state=state, cause=cause, since=since)
@@ -130,6 +163,10 @@ class Ejections:
             raise UnknownService(name, sorted(self._catalog.instances))
         return found
 
+    def _release(self, name: str) -> Ejection | None:
+        self._ends.pop(name, None)
+        return self._held.pop(name, None)
+
     def _forget(self, instance: Instance) -> None:
-        if self._held.pop(instance.id, None) is not None:
+        if self._release(instance.id) is not None:
             self._left.append(instance.id)
