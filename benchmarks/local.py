@@ -24,18 +24,24 @@ from homeport.rpc.handles import Handle
 from homeport.rpc.peers import Links
 
 INSTANCES = (1, 3, 10, 100)  # that a handle chooses from
+USUAL, PATIENT = "the caller's deadline rules", "its own deadline rules"
+DEADLINES = {USUAL: "measure", PATIENT: "measure_patiently"}
 
 
 def run(calls: int, repeats: int) -> Report:
     local = measure_local(calls, repeats)
-    times = median(local["handle"]) / median(local["bare"])
+    bare = median(local["bare"])
+    times = {whose: median(local[whose]) / bare for whose in DEADLINES}
     choosing = asyncio.run(measure_choosing(calls, repeats))
     slowest = max(median(figures) for figures in choosing.values())
     table = Table(
         ("what", "ns (median, lowest–highest)", "over a bare await"),
         [
             ("bare await of the method", spread(local["bare"]), "1.0"),
-            ("call by handle inside the worker", spread(local["handle"]), f"{times:.1f}"),
+            *(
+                (f"call by handle inside the worker, {whose}", spread(local[whose]), f"{times[whose]:.1f}")
+                for whose in DEADLINES
+            ),
             *((f"handle resolved, 1 of {count} picked", spread(ns), "") for count, ns in choosing.items()),
         ],
     )
@@ -44,11 +50,13 @@ def run(calls: int, repeats: int) -> Report:
         title="Calls inside a worker, and choosing an instance",
         tables=[table],
         bars=[
-            at_most("call inside a group over a bare await", 10, times, ".1f", "×"),
+            at_most("call inside a group over a bare await", 10, times[USUAL], ".1f", "×"),
             at_most("handle resolve + pick, at worst", 1.5, slowest / 1000, unit=" µs"),
         ],
         notes=[
             f"{repeats} repeats of {calls:,} calls each, taking turns.",
+            "The caller's deadline rules where it comes first, as in every chain of calls with default timeouts; the "
+            "call's own where its caller has more time left, and then it is kept in order among the others.",
             "The local call has its deadline, trace, admission limit, cancellation and counters, as everywhere.",
             "Resolve and pick: `self.stock.left` found, then two random choices over instances that have a history.",
         ],
@@ -59,7 +67,14 @@ def run(calls: int, repeats: int) -> Report:
 def measure_local(calls: int, repeats: int) -> dict[str, list[float]]:
     with nodes.running("benchmarks/apps/near", layout="single") as node, homeport.connect_sync(node.folder) as hp:
         machine.pin(node.processes().values(), machine.SERVER_CORE)
-        found: dict[str, list[float]] = hp.service("probe").measure(calls, repeats)
+        probe = hp.service("probe")
+        found: dict[str, list[float]] = {way: [] for way in ("bare", *DEADLINES)}
+        for turn in range(repeats + 1):
+            for whose, method in DEADLINES.items():
+                figures = getattr(probe, method)(calls)
+                if turn:  # the first warms up
+                    found["bare"].append(figures["bare"])
+                    found[whose].append(figures["handle"])
         return found
 
 
