@@ -47,6 +47,10 @@ class Counter:
     async def write(self) -> str:
         return await self._answer()
 
+    @method(route_by="key")
+    async def kept_by(self, key: str) -> str:
+        return await self._answer()
+
     async def _answer(self) -> str:
         self.teller.calls += 1
         self.teller.retries += current().retry
@@ -134,6 +138,19 @@ async def test_calls_spread_over_all_instances(tmp_path: Path) -> None:
         for _ in range(6):
             await asyncio.gather(*(handle.read() for _ in range(10)))
         assert all(teller.calls > 5 for teller in f.tellers.values())
+
+
+async def test_equal_values_reach_the_same_instance_and_another_instance_takes_only_its_share(tmp_path: Path) -> None:
+    async with fleet(tmp_path, "a", "b", "c") as f:
+        keys = [f"user-{number}" for number in range(60)]
+        before = {key: await f.handle.kept_by(key) for key in keys}
+        assert {key: await f.handle.kept_by(key=key) for key in keys} == before
+        assert set(before.values()) == {"a", "b", "c"}
+        await f.add("d")
+        after = {key: await f.handle.kept_by(key) for key in keys}
+        moved = {key for key in keys if after[key] != before[key]}
+        assert {after[key] for key in moved} == {"d"}
+        assert 0 < len(moved) < 30
 
 
 async def test_five_failures_in_a_row_eject_an_instance_and_one_probe_brings_it_back(tmp_path: Path) -> None:
