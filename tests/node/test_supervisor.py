@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 
 import pytest
 
-from homeport.model import Cause
+from homeport.model import Cause, Instance, State
 from homeport.node.adoption import Record
 from homeport.node.backoff import BackoffLimits
 from homeport.node.desired import Fleet, Start, Wish
@@ -254,3 +254,77 @@ async def test_listeners_hear_of_ready_and_ended_workers_until_they_stop(bench: 
     await bench.clock.advance(1)
     bench.supervisor.ready("cart-1")
     assert len(heard) == 2
+
+
+# -- leaving one by one, and over the end of a node --------------------------------------------------------------------
+
+
+def instance(name: str, worker: str) -> Instance:
+    return Instance(id=name, service="cart", endpoints=(), state=State.READY, worker=worker)
+
+
+async def test_a_drained_instance_is_replaced_at_once(bench: Bench) -> None:
+    bench.registry.sessions.add("cart-1")
+    bench.wish(cart=1)
+    assert bench.supervisor.retire(instance("cart-new", "cart-1"), WHY)
+    assert bench.launcher.started == ["cart-1", "cart-2"]
+    assert bench.launcher.left["cart-1"].what == WHY.what, "its successor is to know"
+    assert not bench.supervisor.retire(instance("cart-new", "cart-1"), WHY), "it is leaving already"
+
+
+async def test_of_a_shared_worker_exactly_the_named_instance_is_drained() -> None:
+    bench = Bench("single")
+    bench.registry.sessions.add("app-1")
+    bench.wish(cart=2, stock=1)
+    bench.supervisor.retire(instance("cart-old", "app-1"), WHY)
+    ((_, command),) = bench.registry.sent
+    assert isinstance(command, DrainInstance)
+    assert command.instance == "cart-old"
+    assert bench.launcher.hosted["app-1"] == {"cart": 1, "stock": 1}
+    assert bench.launcher.started == ["app-1", "cart-1"]
+
+
+async def test_a_worker_that_an_earlier_node_had_told_to_leave_is_told_again(bench: Bench) -> None:
+    bench.registry.sessions.add("cart-1")
+    process = bench.launcher.processes["cart-1"] = FakeProcess()
+    record = Record(name="cart-1", pid=process.pid, release="r1", services={"cart": 1}, leaving=WHY)
+    bench.supervisor.adopt(record, process)
+    bench.wish(cart=1)
+    ((worker, command),) = bench.registry.sent
+    assert isinstance(command, DrainWorker)
+    assert (worker, command.cause.what) == ("cart-1", WHY.what)
+    assert bench.launcher.started == ["cart-2"]
+    await bench.clock.advance(16)
+    assert signal.SIGKILL in process.signals
+
+
+async def test_instances_that_an_earlier_node_had_told_to_leave_are_told_again(bench: Bench) -> None:
+    bench.registry.sessions.add("app-1")
+    process = bench.launcher.processes["app-1"] = FakeProcess()
+    record = Record(name="app-1", pid=process.pid, release="r1", services={"cart": 1})
+    bench.supervisor.adopt(record, process)
+    ((_, command),) = bench.registry.sent
+    assert isinstance(command, DrainInstance)
+    assert command.instance == "cart-new"
+
+
+async def test_an_end_by_a_signal_is_no_error_and_needs_no_lines(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.wish(cart=1)
+    await bench.end("cart-1", 0)
+    ((_, cause),) = bench.registry.gone
+    assert (cause.what, cause.evidence) == ("process ended", "exit status 0, as when somebody ends it by SIGTERM")
+    assert [record.levelname for record in caplog.records if record.message == "worker.ended"] == ["WARNING"]
+
+
+async def test_a_worker_that_does_not_work_is_killed_and_started_again_with_what_showed_it(bench: Bench) -> None:
+    bench.wish(cart=1)
+    assert list(bench.supervisor.running()) == ["cart-1"]
+    stuck = Cause(what="stuck", actor="health monitor", evidence="silent for 31 s")
+    bench.supervisor.replace("cart-1", stuck)
+    await bench.clock.advance(0)
+    ((_, cause),) = bench.registry.gone
+    assert (cause.what, cause.evidence) == ("stuck", "silent for 31 s\nImportError in cart-1")
+    await bench.clock.advance(1)
+    assert bench.launcher.started == ["cart-1", "cart-1"]
