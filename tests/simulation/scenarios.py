@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 
+from homeport import ServiceError
 from homeport.model import Completeness, State
 from homeport.testing.simulate import Cluster
-from homeport.testing.simulate.storm import storm
+from homeport.testing.simulate.callers import Load
+from homeport.testing.simulate.storm import (
+    cut_power,
+    fill_disk,
+    kill_node,
+    kill_worker,
+    partition,
+    reset_link,
+    slow_disk,
+    slow_link,
+    storm,
+)
 from tests.simulation.shop import Orders, Stock
+
+PROBES = 12  # calls that may be risked on an instance that went silent: one at a time from each of four callers
 
 
 def shop(cluster: Cluster) -> None:
@@ -62,3 +76,208 @@ async def all_is_well(cluster: Cluster) -> None:
 def outcomes(cluster: Cluster) -> dict[str, int]:
     calls = [call for caller in cluster.callers.values() for call in caller.calls]
     return dict(Counter("ok" if call.error is None else type(call.error).__name__ for call in calls))
+
+
+async def rolling(cluster: Cluster) -> dict[str, int]:
+    """Every worker is replaced under load, and nothing else goes wrong: no call may fail."""
+    shop(cluster)
+    await cluster.ready()
+    loads = steady(cluster, rate=40)
+    for name in sorted(cluster.workers):
+        await cluster.run(cluster.rng.uniform(0.2, 1.0))
+        await cluster.replace(cluster.workers[name])
+    await cluster.run(1)
+    stop(loads)
+    await cluster.run(3)
+    nothing_failed(cluster)
+    await all_is_well(cluster)
+    return outcomes(cluster)
+
+
+async def rolling_past_a_sleeper(cluster: Cluster) -> dict[str, int]:
+    """Likewise, while one caller is stopped now and then: it is waited for, but not for ever, and loses nothing."""
+    shop(cluster)
+    await cluster.ready()
+    loads = steady(cluster, rate=20)
+    for name in sorted(cluster.workers):
+        await cluster.run(cluster.rng.uniform(0.2, 1.0))
+        cluster.pause("bob", cluster.rng.choice([0.3, 1.5, 5.0]))
+        await cluster.replace(cluster.workers[name])
+    await cluster.run(6)
+    stop(loads)
+    await cluster.run(3)
+    nothing_failed(cluster)
+    await all_is_well(cluster)
+    return outcomes(cluster)
+
+
+async def node_restarts(cluster: Cluster) -> dict[str, int]:
+    """The node process dies again and again, with and without its disk's caches: no call may fail."""
+    shop(cluster)
+    await cluster.ready()
+    loads = steady(cluster, rate=20)
+    for _ in range(4):
+        await cluster.run(cluster.rng.uniform(0.5, 4.0))
+        cluster.crash("node", power=cluster.rng.random() < 0.5)
+        await cluster.run(cluster.rng.choice([0.05, 1.0, 8.0]))
+        cluster.restart("node")
+    await cluster.run(10)
+    stop(loads)
+    await cluster.run(3)
+    nothing_failed(cluster)
+    await all_is_well(cluster)
+    return outcomes(cluster)
+
+
+async def stale_addresses(cluster: Cluster) -> dict[str, int]:
+    """Workers die while the node is away and others take their addresses: callers must not insist on the old ones."""
+    shop(cluster)
+    await cluster.ready()
+    for _ in range(2):
+        cluster.crash("node")
+        await cluster.run(0.5)
+        for name in ("stock-2", "orders-2"):
+            cluster.crash(name)
+        await cluster.run(1.0)
+        cluster.restart("node")
+        await cluster.until(lambda: cluster.workers["stock-2"].ready and cluster.workers["orders-2"].ready)
+        before = sum(len(caller.calls) for caller in cluster.callers.values())
+        loads = steady(cluster, rate=15)
+        await cluster.run(9)
+        stop(loads)
+        await cluster.run(3)
+        assert sum(len(caller.calls) for caller in cluster.callers.values()) > before + 100
+    nothing_failed(cluster)
+    await all_is_well(cluster)
+    return outcomes(cluster)
+
+
+async def sick_detector(cluster: Cluster) -> dict[str, int]:
+    """The node is stopped, stalled or moved in time; its workers are well all the while, and must stay ready."""
+    shop(cluster)
+    await cluster.ready()
+    loads = steady(cluster, rate=10)
+    await cluster.run(1)  # so that every caller has asked the registry for what it calls
+    life = cluster.nodes["node"].truth.lives[-1]
+    before = len(life.changes)
+    for _ in range(5):
+        await cluster.run(cluster.rng.uniform(0.3, 3.0))
+        process = cluster.process("node")
+        match cluster.rng.randrange(4):
+            case 0:
+                cluster.pause("node", cluster.rng.choice([1.0, 4.0, 20.0]))
+                await cluster.run(20)
+            case 1:
+                process.jump(monotonic=cluster.rng.choice([2.0, 10.0, 3600.0]))
+            case 2:
+                process.jump(wall=cluster.rng.choice([-3600.0, 3600.0]))
+            case 3:
+                process.block_soon(cluster.rng.choice([0.6, 3.0, 8.0]))
+    await cluster.run(10)
+    stop(loads)
+    await cluster.run(3)
+    changes = [(change.instance_id, change.cause.what, change.cause.evidence) for change in life.changes[before:]]
+    assert not changes, f"the registry doubted the healthy: {changes}"
+    nothing_failed(cluster)
+    await all_is_well(cluster)
+    return outcomes(cluster)
+
+
+async def silent_worker(cluster: Cluster) -> dict[str, int]:
+    """A worker is stopped for longer than its lease: unhealthy, never gone, out of use at once, and back again."""
+    shop(cluster)
+    await cluster.ready()
+    loads = steady(cluster, rate=20, idempotent_only=True)
+    for _ in range(2):
+        await cluster.run(2)
+        began = cluster.world.now
+        cluster.pause("stock-1", 8.0)
+        await cluster.run(4.5)  # the lease, and the registry's look at it
+        states = await cluster.ask("node", lambda registry: registry.instances("stock"))
+        assert sorted(one.state for one in states) == [State.READY, State.UNHEALTHY], states
+        calls = [call for caller in cluster.callers.values() for call in caller.calls if call.began > began]
+        late = [call for call in calls if call.began > began + 1.5 and call.ended - call.began > 0.5]
+        assert len(late) <= PROBES, f"{len(late)} calls sent to a stopped worker, such as {late[0]}"
+        told = cluster.world.now
+        await cluster.run(3)
+        late = [
+            call for caller in cluster.callers.values() for call in caller.calls if call.began > told and call.error
+        ]
+        assert not late, f"{len(late)} calls failed with the worker known to be ill, such as {late[0]}"
+        await cluster.run(5)
+        await cluster.ready()
+    stop(loads)
+    await cluster.run(3)
+    await all_is_well(cluster)
+    return outcomes(cluster)
+
+
+async def declarations(cluster: Cluster) -> int:
+    """What was answered *synced* survives kills, power losses and full disks."""
+    shop(cluster)
+    await cluster.ready()
+    declarer = cluster.declarer("stock")
+    await storm(cluster, 30, faults=(kill_node, cut_power, fill_disk, slow_disk), every=1.0)
+    await cluster.run(12)
+    assert declarer.answered > 5
+    cluster.crash("node", power=True)
+    cluster.restart("node")
+    await cluster.run(3)
+    return declarer.answered
+
+
+async def lost_connections(cluster: Cluster) -> dict[str, int]:
+    """Partitions and resets only; afterwards every watcher has caught up and every deadline was kept."""
+    shop(cluster)
+    await cluster.ready()
+    loads = steady(cluster, rate=10)
+    await storm(cluster, 25, faults=(partition, reset_link, slow_link, kill_worker), every=0.8)
+    await cluster.run(15)
+    stop(loads)
+    await cluster.run(5)
+    await all_is_well(cluster)
+    return outcomes(cluster)
+
+
+SCENARIOS = {
+    scenario.__name__: scenario
+    for scenario in (
+        weather,
+        rolling,
+        rolling_past_a_sleeper,
+        node_restarts,
+        stale_addresses,
+        sick_detector,
+        silent_worker,
+        declarations,
+        lost_connections,
+    )
+}
+
+
+# -- helpers -----------------------------------------------------------------------------------------------------------
+
+
+def steady(cluster: Cluster, rate: float, *, idempotent_only: bool = False) -> list[Load]:
+    loads = []
+    for name, caller in cluster.callers.items():
+        place, look = ("look", "look") if idempotent_only else ("place", "look")
+        loads.append(caller.load("orders", place, rate=rate / 2, args=lambda number, name=name: (f"{name} {number}",)))
+        loads.append(caller.load("orders", look, rate=rate / 4, args=lambda number: (f"look {number}",)))
+        loads.append(caller.load("stock", "count", rate=rate / 4, args=lambda number: (f"count {number}",)))
+    return loads
+
+
+def stop(loads: list[Load]) -> None:
+    for load in loads:
+        load.stop()
+
+
+def nothing_failed(cluster: Cluster) -> None:
+    failed = [
+        call
+        for caller in cluster.callers.values()
+        for call in caller.calls
+        if call.error is not None and not isinstance(call.error, ServiceError)
+    ]
+    assert not failed, f"{len(failed)} calls failed: {[str(call)[:300] for call in failed[:3]]}"

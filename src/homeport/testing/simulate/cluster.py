@@ -17,6 +17,7 @@ from homeport.registry.api import REGISTRY_SERVICE, RegistryApi
 from homeport.registry.server import DeclaredService, Registry
 from homeport.rpc.api_host import serve_api
 from homeport.testing.simulate.callers import SimCaller
+from homeport.testing.simulate.declarations import SimDeclarer
 from homeport.testing.simulate.disk import Disk
 from homeport.testing.simulate.network import Network
 from homeport.testing.simulate.observer import SimObserver
@@ -227,6 +228,10 @@ class Cluster:
     def observer(self, name: str = "observer", node: str = "node") -> SimObserver:
         """Start a program that watches everything and checks every word."""
         return SimObserver(self.nodes[node], name)
+
+    def declarer(self, service: str, node: str = "node") -> SimDeclarer:
+        """Make declarations at random and check after every crash that those that were answered stand."""
+        return SimDeclarer(self, self.nodes[node], service)
 
     def process(self, name: str) -> Process:
         """The present process of a node, worker or caller.

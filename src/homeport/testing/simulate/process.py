@@ -76,6 +76,11 @@ class Process:
         self.stops.append((now, now + seconds))
         self.ahead += seconds
 
+    def block_soon(self, seconds: float) -> None:
+        """Its event loop will stall for ``seconds``, as when a handler forgets to await."""
+        self.world.trace.tell("will stall", f"{seconds:.3f} s", process=self.name)
+        self.loop.call_soon(self.block, seconds)
+
     # -- turns of its loop ---------------------------------------------------------------------------------------------
 
     def stir(self) -> None:
