@@ -55,8 +55,8 @@ def run(calls: int, repeats: int) -> Report:
         ],
         notes=[
             f"{repeats} repeats of {calls:,} calls each, taking turns.",
-            "The caller's deadline rules where it comes first, as in every chain of calls with default timeouts; the "
-            "call's own where its caller has more time left, and then it is kept in order among the others.",
+            "The caller's deadline rules where it comes first, as in every chain of calls with the default timeout. "
+            "Its own rules where the caller has more time left; then the call is kept in the list of what may expire.",
             "The local call has its deadline, trace, admission limit, cancellation and counters, as everywhere.",
             "Resolve and pick: `self.stock.left` found, then two random choices over instances that have a history.",
         ],

@@ -22,6 +22,7 @@ from benchmarks.harness.choices import CHOICES
 from homeport.balancing.outliers import Effects
 from homeport.client import Client
 from homeport.errors import HomeportError
+from homeport.rpc.peers import Peer
 from homeport.rpc.routes import Route
 
 
@@ -31,6 +32,7 @@ class Witness:
     def __init__(self, route: Route) -> None:
         self._route = route
         self._instance = ""
+        self._peer: Peer | None = None
         self._found: dict[str, Any] | None = None
         heed, refresh = route.heed, route.refresh
 
@@ -46,6 +48,8 @@ class Witness:
 
     def watch(self, instance: str) -> None:
         self._instance, self._found = instance, None
+        # Kept, since a route that has dropped an instance does not tell any more what is unanswered there.
+        self._peer = next((one for one in self._route.peers if one.instance.id == instance), None)
         self._look()
 
     def _look(self) -> None:
@@ -53,8 +57,7 @@ class Witness:
             return
         if any(peer.instance.id == self._instance for peer in self._route.ejector.available):
             return
-        now = perf_counter()
-        peer = next((one for one in self._route.peers if one.instance.id == self._instance), None)
+        now, peer = perf_counter(), self._peer
         # A call that nobody has answered: the oldest was sent then, or before the last answer came.
         since = peer.latency.since if peer is not None and peer.in_flight else None
         self._found = {"at": now, "since": since}

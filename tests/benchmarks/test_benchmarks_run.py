@@ -7,7 +7,7 @@ import asyncio
 import msgspec
 import pytest
 
-from benchmarks import boutique, local, registry, rpc
+from benchmarks import boutique, death, local, registry, rollout, rpc, slow_replica, storm
 from benchmarks.apps.echo.load import closed_loop
 from benchmarks.apps.echo.orders import ORDER, receipt_for
 from benchmarks.harness.results import Report
@@ -46,7 +46,8 @@ def test_the_calls_between_processes_are_measured() -> None:
 
 def test_the_calls_inside_a_worker_are_measured() -> None:
     found = rows(local.run(calls=50, repeats=2))
-    assert {"bare await of the method", "call by handle inside the worker"} <= set(found)
+    ways = {f"call by handle inside the worker, {whose}" for whose in local.DEADLINES}
+    assert {"bare await of the method"} | ways <= set(found)
 
 
 async def test_the_registry_is_measured() -> None:
@@ -65,3 +66,39 @@ def test_the_boutique_is_measured() -> None:
     report = boutique.run(users=1, seconds=0.2, rounds=1)
     assert {one.layout for one in report.raw} == set(boutique.LAYOUTS)
     assert all(one.load["failed"] == 0 for one in report.raw)
+
+
+@pytest.mark.long
+def test_the_death_of_an_instance_is_measured() -> None:
+    report = death.run([death.Load(callers=6, rate=100, kills=1)], pauses=1, paused_at=6)
+    [kill], [pause] = report.raw["kills"][6], report.raw["pauses"]
+    assert len(kill.times) == 6
+    assert kill.calls[death.IDEMPOTENT].failed == {}
+    assert len(pause.with_calls) + len(pause.without) == 6
+    assert pause.unhealthy is not None
+
+
+@pytest.mark.long
+def test_a_slow_replica_is_measured_whoever_chooses() -> None:
+    size = slow_replica.Size(copies=3, rate=100, seconds=3, slow=2)
+    report = slow_replica.run(size)
+    by_choice = {one.case.choice: one for one in report.raw if not one.case.adaptive}
+    assert by_choice["round robin"].in_time < 0.9
+    assert by_choice[""].in_time > by_choice["round robin"].in_time
+
+
+@pytest.mark.long
+def test_a_storm_is_measured() -> None:
+    report = storm.run(rate=100, seconds=1, newcomers=3)
+    before, during, _ = report.raw["phases"]
+    assert before.attempts == before.calls == 50
+    assert during.attempts > during.calls == 100
+    assert len(report.raw["newcomers"]) == 3
+    assert [bar.met for bar in report.bars] == [None]
+
+
+@pytest.mark.long
+def test_restarts_deploys_and_the_death_of_the_node_are_measured() -> None:
+    report = rollout.run(users=1, soak=0.2, services=["ad"])
+    assert len(report.raw) == 3
+    assert all(one.counts.requests and one.counts.calls for one in report.raw)
