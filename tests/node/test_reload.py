@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from homeport.build.plan import Location, Plan, PlannedService
-from homeport.config import Config
 from homeport.errors import UsageError
-from homeport.model import Cause, Change, Instance, State
-from homeport.node.api import NodeSpec
+from homeport.model import Cause
 from homeport.node.application import Edition
-from homeport.node.backoff import BackoffLimits
-from homeport.node.census import Census
-from homeport.node.desired import Drain, Effect, Fleet, Phase, Wish, Worker
-from homeport.node.orders import Orders
-from homeport.node.releases import Release, Releases
+from homeport.node.desired import Phase
 from homeport.node.reload import Reloader, decide
-from homeport.node.rolling import Rolling, resumed
-from homeport.node.source import Source
-from homeport.node.standing import StandingFile
-from homeport.registry.records import DeclaredService
 from homeport.testing.clock import FakeClock
-
-CONFIG = Config()
+from tests.node.fake_host import FakeHost, edition
 
 
 def service(name: str, *files: str, **more: object) -> PlannedService:
@@ -94,111 +83,6 @@ def test_in_one_worker_a_change_of_one_is_a_change_of_all() -> None:
 # -- doing -------------------------------------------------------------------------------------------------------------
 
 
-class FakeRegistry:
-    """Knows what the application has, and lets everything start."""
-
-    def __init__(self) -> None:
-        self.declared: list[DeclaredService] = []
-
-    def declare(self, services: list[DeclaredService]) -> None:
-        self.declared = services
-
-    def wanted(self) -> dict[str, int]:
-        return {service.name: service.replicas for service in self.declared}
-
-    def counted(self, instance: str) -> None:
-        return None
-
-    def known_contract(self, fingerprint: str) -> None:
-        return None
-
-    def look_again(self) -> None: ...
-
-    async def try_out(self, service: str, release: str, share: float) -> None:
-        raise AssertionError("a reload tries nothing out")
-
-
-class FakeWorkers:
-    """A fleet whose processes are only told of; drained ones end at once."""
-
-    def __init__(self) -> None:
-        self.fleet = Fleet("spread", BackoffLimits(), drain_within=15)
-
-    @property
-    def wishes(self) -> Mapping[str, Wish]:
-        return self.fleet.wishes
-
-    @property
-    def workers(self) -> Mapping[str, Worker]:
-        return self.fleet.workers
-
-    def wish(self, wishes: Mapping[str, Wish]) -> None:
-        self.carry_out(self.fleet.wish(wishes, now=0))
-
-    def carry_out(self, effects: list[Effect]) -> None:
-        for effect in effects:
-            if isinstance(effect, Drain):
-                self.carry_out(self.fleet.exited(effect.worker, effect.cause, now=0, draw=0.5))
-
-
-class FakeHost:
-    """A node process whose workers become ready or fail when told; what replaces what is decided for real."""
-
-    def __init__(self, first: Edition, folder: Path, clock: FakeClock) -> None:
-        self.source: Edition | Exception = first
-        self._workers, self._census = FakeWorkers(), Census()
-        self.fleet = self._workers.fleet
-        standing, editions = resumed(None, first, folder)
-        kept = StandingFile(folder / "standing.json")
-        self.rolling = Rolling(standing, kept, editions, CONFIG, FakeRegistry(), self._workers, self._census, clock)
-        spec = NodeSpec(target="shop", cwd="/app", data=str(folder), config=CONFIG)
-        self._orders = Orders(spec, self.rolling, Source("shop", folder, (), Releases(folder)), Releases(folder))
-        self.rolling.apply()
-        for name in list(self.fleet.workers):
-            self.ready(name)
-
-    @property
-    def workers(self) -> Mapping[str, Worker]:
-        return self.fleet.workers
-
-    async def read_source(self) -> Edition:
-        if isinstance(self.source, Exception):
-            raise self.source
-        return self.source
-
-    async def reload(self, edition: Edition, fresh: Collection[str]) -> str:
-        return await self._orders.reload(edition, fresh, "reload")
-
-    def ready(self, worker: str) -> None:
-        for service in self.fleet.workers[worker].services:
-            told = Cause(what="startup() done", actor=f"worker {worker}")
-            found = Instance(id=f"{worker}-{service}", service=service, endpoints=(), state=State.READY, worker=worker)
-            self._census.apply(Change(revision=1, service=service, instance_id=found.id, instance=found, cause=told))
-        self._workers.carry_out(self.fleet.ready(worker, now=0))
-        self.rolling.hear()
-
-    def fail(self, worker: str, cause: Cause) -> None:
-        self._workers.carry_out(self.fleet.exited(worker, cause, now=1, draw=0.5))
-        self.rolling.hear()
-
-    def worker(self, service: str, release: str) -> str:
-        """The only worker that is to run the service in this release."""
-        (found,) = (w.name for w in self.workers.values() if service in w.services and w.release == release)
-        return found
-
-    def running(self) -> dict[str, str]:
-        return {
-            service: worker.release
-            for worker in self.workers.values()
-            for service in worker.services
-            if worker.phase is Phase.RUNNING
-        }
-
-
-def edition(name: str, of: Plan = SHOP) -> Edition:
-    return Edition(plan=of, release=Release(id=name, root=Path("/releases") / name))
-
-
 class Changes:
     """Changes as the test makes them."""
 
@@ -218,8 +102,8 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self.clock = FakeClock()
-        self.host, self.source = FakeHost(edition("r1"), folder, self.clock), Changes()
-        self.reloader = Reloader(self.host, edition("r1"), "spread")
+        self.host, self.source = FakeHost(edition("r1", SHOP), folder, self.clock), Changes()
+        self.reloader = Reloader(self.host, edition("r1", SHOP), "spread")
 
     async def change(self, source: Edition | Exception, *paths: str) -> None:
         self.host.source = source
@@ -250,7 +134,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
 
 
 async def test_what_changed_is_replaced_and_the_rest_left_alone(bench: Bench) -> None:
-    await bench.change(edition("r2"), "shop/cart.py")
+    await bench.change(edition("r2", SHOP), "shop/cart.py")
     assert bench.host.running() == {"cart": "r1", "payments": "r1"}, "the old serves until the new is ready"
     await bench.ready("cart", "r2")
     assert bench.host.running() == {"cart": "r2", "payments": "r1"}
@@ -265,12 +149,12 @@ async def test_an_error_in_the_source_changes_nothing_and_is_told(bench: Bench) 
 
 async def test_an_error_taken_back_is_told_no_more(bench: Bench) -> None:
     await bench.change(UsageError("invalid syntax"), "shop/cart.py")
-    await bench.change(edition("r1"), "shop/cart.py")
+    await bench.change(edition("r1", SHOP), "shop/cart.py")
     assert bench.reloader.error == ""
 
 
 async def test_new_code_that_fails_leaves_the_old_running_and_says_why(bench: Bench) -> None:
-    await bench.change(edition("r2"), "shop/cart.py")
+    await bench.change(edition("r2", SHOP), "shop/cart.py")
     await bench.fails("cart", "r2")
     assert bench.host.running() == {"cart": "r1", "payments": "r1"}
     assert "ImportError: no bank" in bench.reloader.error
@@ -278,16 +162,16 @@ async def test_new_code_that_fails_leaves_the_old_running_and_says_why(bench: Be
 
 
 async def test_new_code_that_never_becomes_ready_is_given_up(bench: Bench) -> None:
-    await bench.change(edition("r2"), "shop/cart.py")
+    await bench.change(edition("r2", SHOP), "shop/cart.py")
     await bench.clock.advance(31)
     assert bench.host.running() == {"cart": "r1", "payments": "r1"}
     assert "not ready within 30 s" in bench.reloader.error
 
 
 async def test_a_mended_failure_takes_in_all_changes_since(bench: Bench) -> None:
-    await bench.change(edition("r2"), "shop/cart.py")
+    await bench.change(edition("r2", SHOP), "shop/cart.py")
     await bench.fails("cart", "r2")
-    await bench.change(edition("r3"), "lib/bank.py")
+    await bench.change(edition("r3", SHOP), "lib/bank.py")
     await bench.ready("cart", "r3")
     await bench.ready("payments", "r3")
     assert bench.host.running() == {"cart": "r3", "payments": "r3"}
@@ -295,8 +179,8 @@ async def test_a_mended_failure_takes_in_all_changes_since(bench: Bench) -> None
 
 
 async def test_a_change_during_a_replacement_supersedes_it(bench: Bench) -> None:
-    await bench.change(edition("r2"), "shop/cart.py")
-    await bench.change(edition("r3"), "shop/cart.py")
+    await bench.change(edition("r2", SHOP), "shop/cart.py")
+    await bench.change(edition("r3", SHOP), "shop/cart.py")
     await bench.ready("cart", "r3")
     assert bench.host.running() == {"cart": "r3", "payments": "r1"}
     await bench.clock.advance(31)
@@ -304,41 +188,41 @@ async def test_a_change_during_a_replacement_supersedes_it(bench: Bench) -> None
 
 
 async def test_a_superseded_replacement_is_nothing_to_go_back_to(bench: Bench) -> None:
-    await bench.change(edition("r2"), "shop/cart.py")
-    await bench.change(edition("r3"), "shop/cart.py")
+    await bench.change(edition("r2", SHOP), "shop/cart.py")
+    await bench.change(edition("r3", SHOP), "shop/cart.py")
     await bench.fails("cart", "r3")
     assert bench.host.running() == {"cart": "r1", "payments": "r1"}
     assert {w.release for w in bench.host.workers.values() if w.phase is not Phase.DRAINING} == {"r1"}
 
 
 async def test_what_was_taken_in_is_not_replaced_again(bench: Bench) -> None:
-    await bench.change(edition("r2"), "shop/cart.py")
+    await bench.change(edition("r2", SHOP), "shop/cart.py")
     await bench.ready("cart", "r2")
-    await bench.change(edition("r3"), "lib/bank.py")
+    await bench.change(edition("r3", SHOP), "lib/bank.py")
     assert [w.release for w in bench.host.workers.values() if "cart" in w.services] == ["r2"], "not r3"
     await bench.ready("payments", "r3")
     assert bench.host.running() == {"cart": "r2", "payments": "r3"}
 
 
 async def test_saving_failed_code_again_tries_it_again(bench: Bench) -> None:
-    await bench.change(edition("r2"), "shop/cart.py")
+    await bench.change(edition("r2", SHOP), "shop/cart.py")
     await bench.fails("cart", "r2")
-    await bench.change(edition("r2"), "shop/cart.py")
+    await bench.change(edition("r2", SHOP), "shop/cart.py")
     await bench.ready("cart", "r2")
     assert bench.host.running() == {"cart": "r2", "payments": "r1"}
     assert bench.reloader.error == ""
 
 
 async def test_going_back_to_what_runs_drops_what_was_tried(bench: Bench) -> None:
-    await bench.change(edition("r2"), "shop/cart.py")
-    await bench.change(edition("r1"), "shop/cart.py")
+    await bench.change(edition("r2", SHOP), "shop/cart.py")
+    await bench.change(edition("r1", SHOP), "shop/cart.py")
     assert bench.host.running() == {"cart": "r1", "payments": "r1"}
     assert "r2" not in {w.release for w in bench.host.workers.values() if w.phase is not Phase.DRAINING}
 
 
 async def test_a_change_that_nothing_imports_replaces_nothing(bench: Bench) -> None:
     before = set(bench.host.workers)
-    await bench.change(edition("r2"), "shop/unused.py")
+    await bench.change(edition("r2", SHOP), "shop/unused.py")
     assert set(bench.host.workers) == before
 
 
@@ -350,5 +234,5 @@ async def test_a_service_that_was_added_is_started(bench: Bench) -> None:
 
 async def test_once_stopped_nothing_is_replaced(bench: Bench) -> None:
     bench.reloader.stop()
-    await bench.change(edition("r2"), "shop/cart.py")
+    await bench.change(edition("r2", SHOP), "shop/cart.py")
     assert {worker.release for worker in bench.host.workers.values()} == {"r1"}

@@ -33,11 +33,11 @@ def _replacing(before: Plan, after: Plan, services: set[str], layout: str) -> It
     calls = {name: [one.service for one in service.dependencies] for name, service in planned.items()}
     for stage in reversed(stages(calls)):
         here = sorted(stage & services)
-        for name in [name for name in here if _alone(before, planned[name])]:
-            yield Step(services=(name,), singleton=True)
         single = [name for name in here if name not in shared and not _alone(before, planned[name])]
         circle = len(single) > 1 and any(before.service(name) is None for name in single)
         yield from _step(tuple(single)) if circle else [step for name in single for step in _step((name,))]
+        for name in [name for name in here if _alone(before, planned[name])]:  # what is wrong shows before it costs
+            yield Step(services=(name,), singleton=True)
         waiting -= stage
         if shared & services & stage and not waiting:  # its last member: all that they call has changed
             yield from _step(tuple(sorted(shared & services)))
