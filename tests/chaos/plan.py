@@ -1,0 +1,40 @@
+"""What is done to a running shop, and when: the same seed always does the same."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+KILL, PAUSE = "kill", "pause"
+WORKER, FRONT, NODE = "worker", "front", "node"
+KINDS = tuple((action, of) for action in (KILL, PAUSE) for of in (WORKER, FRONT, NODE))
+CALM = (0.3, 1.5)  # seconds between everything being well again and the next blow
+PAUSED = (3.5, 6.0)  # seconds; longer than a lease, shorter than what is taken for stuck
+AWAY = (0.0, 2.0)  # seconds that a killed node is left dead
+
+
+class Blow(msgspec.Struct, frozen=True):
+    """One process killed with -9, or stopped for a while."""
+
+    calm: float  # seconds that all must have been well before it
+    action: str  # kill, pause
+    of: str  # worker, front, node
+    target: str  # name of the process
+    seconds: float  # that it is stopped, or that a killed node is left dead
+
+    def __str__(self) -> str:
+        what = f"{self.action} {self.of}" + (f" {self.target}" if self.of == WORKER else "")
+        return f"after {self.calm:.2f} s of calm {what}" + (f" for {self.seconds:.1f} s" if self.seconds else "")
+
+
+def blows(seed: int, workers: Sequence[str]) -> Iterator[Blow]:
+    """Without end: every kind once in each round, in an order of the seed's."""
+    rng = random.Random(f"homeport chaos {seed}")
+    workers = sorted(workers)
+    while True:
+        for action, of in rng.sample(KINDS, len(KINDS)):
+            target = rng.choice(workers) if of == WORKER else of
+            seconds = rng.uniform(*PAUSED) if action == PAUSE else rng.uniform(*AWAY) if of == NODE else 0.0
+            yield Blow(rng.uniform(*CALM), action, of, target, seconds)
