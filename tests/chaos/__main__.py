@@ -12,6 +12,8 @@ from pathlib import Path
 
 from tests.chaos.run import chaos
 
+SHOWN = 20  # broken promises; what is wrong with one is often wrong with many
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=(__doc__ or "").partition(": ")[2])
@@ -27,7 +29,7 @@ def main() -> int:
     say(f"seed {seed}, {options.minutes:g} minutes")
     with tempfile.TemporaryDirectory(prefix="homeport-chaos-") as scratch:
         report = asyncio.run(chaos(Path(scratch), seed, seconds=options.minutes * 60, say=say))
-    for one in report.broken:
+    for one in report.broken[:SHOWN]:
         say(f"BROKEN: {one}")
     say(f"{len(report.broken)} promises broken; make chaos SEED={seed}" if report.broken else str(report))
     return 1 if report.broken else 0

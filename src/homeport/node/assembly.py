@@ -191,7 +191,7 @@ class Assembly:
         wanted = self._config.node.port
         process = adopt(record.pid, record.process) if record is not None else None
         if record is not None and process is not None:
-            if record.told == self._fronts.digest() and (record.port == wanted or not self._spec.port_explicit):
+            if record.told == self._fronts.digest() and (wanted in (0, record.port) or not self._spec.port_explicit):
                 self._front.adopt(record, process)
                 return None
             await self._end_front(process)
