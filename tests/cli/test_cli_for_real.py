@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,42 @@ def test_a_new_project_runs_in_a_terminal_until_ctrl_c_and_leaves_nothing_behind
         os.close(ours)
         os.close(theirs)
     assert project.processes() == []
+
+
+@pytest.mark.long
+def test_an_attached_service_can_be_debugged_in_its_terminal_and_ends_with_ctrl_c(project: Project) -> None:
+    assert project.value("run", "--detach", "--port", "0")["event"] == "ready"
+    (project.folder / "asked.py").write_text(
+        "from homeport import service\n\n\n@service\nclass Asked:\n"
+        "    async def greet(self, name: str) -> str:\n"
+        "        breakpoint()\n"
+        "        return (await self.greetings.hello(name))['text']\n"
+    )
+    ours, theirs = pty.openpty()
+    attached = subprocess.Popen(
+        [sys.executable, "-m", "homeport", "run", "asked.py", "--attach", "--debug"],
+        cwd=project.folder,
+        env=project.environ,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    try:
+        read_until(ours, "Ctrl-C ends it")
+        calling = ThreadPoolExecutor(1).submit(project.homeport, "call", "asked.greet", '["Ada"]', "--timeout", "25")
+        read_until(ours, "(Pdb) ")
+        os.write(ours, b"p name * 2\n")
+        read_until(ours, "'AdaAda'")
+        os.write(ours, b"c\n")
+        assert calling.result().stdout == '"Hello Ada!"\n'
+        attached.send_signal(signal.SIGINT)
+        attached.wait(PATIENCE)
+    finally:
+        attached.kill()
+        attached.wait()
+        os.close(ours)
+        os.close(theirs)
 
 
 def test_in_the_background_it_is_looked_at_scaled_and_stopped(project: Project) -> None:

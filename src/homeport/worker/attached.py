@@ -52,5 +52,14 @@ def run_attached(target: str, node: str, debug: bool) -> int:
             debug=debug,
         )
         names = ", ".join(service.name for service in plan.services)
+        if "PYTHONBREAKPOINT" not in os.environ:
+            sys.breakpointhook = _break
         print(f"attached to {node}: {names}; Ctrl-C ends it", file=sys.stderr)
         return serve(spec)
+
+
+def _break() -> None:
+    """Python's own debugger, but Ctrl-C goes on ending the process rather than going back to a prompt."""
+    import pdb  # noqa: T100
+
+    pdb.Pdb(nosigint=True).set_trace(sys._getframe(1))
