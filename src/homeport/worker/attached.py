@@ -60,6 +60,6 @@ def run_attached(target: str, node: str, debug: bool) -> int:
 
 def _break() -> None:
     """Python's own debugger, but Ctrl-C goes on ending the process rather than going back to a prompt."""
-    import pdb  # noqa: T100
+    import pdb
 
     pdb.Pdb(nosigint=True).set_trace(sys._getframe(1))
