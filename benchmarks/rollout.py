@@ -24,7 +24,7 @@ import homeport
 from benchmarks.harness import nodes
 from benchmarks.harness.callers import Callers, calling
 from benchmarks.harness.figures import percentile
-from benchmarks.harness.results import Report, Table, at_most, parser, publish
+from benchmarks.harness.results import Bar, Report, Table, at_most, parser, publish
 from examples.boutique import load
 
 TARGET = "examples/boutique"
@@ -65,6 +65,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     seconds: float  # that it took
     counts: Counts
+    error: str = ""  # why it did not succeed
 
 
 class Shop:
@@ -79,10 +80,14 @@ class Shop:
             self._callers.load(RATE, DIRECT)
             await asyncio.sleep(SETTLE)
             began = perf_counter()
-            await asyncio.to_thread(act)
+            error = ""
+            try:
+                await asyncio.to_thread(act)
+            except RuntimeError as failed:  # what the load met with is told all the same
+                error = str(failed)
             seconds = perf_counter() - began
             await asyncio.sleep(SETTLE)
-        sample = Sample(title=title, seconds=seconds, counts=await self._counts(tally))
+        sample = Sample(title=title, seconds=seconds, counts=await self._counts(tally), error=error)
         print(told(sample), file=sys.stderr)
         return sample
 
@@ -132,8 +137,8 @@ def told(sample: Sample) -> str:
     counts = sample.counts
     return (
         f"{sample.title}: {sample.seconds:.1f} s, {counts.requests:,} requests, failed {counts.failed or 0}, "
-        f"{counts.calls:,} calls, failed {counts.calls_failed or 0}"
-    )
+        f"{counts.calls:,} calls, failed {counts.calls_failed or 0} {sample.error}"
+    ).rstrip()
 
 
 # -- what is done to it ------------------------------------------------------------------------------------------------
@@ -170,16 +175,17 @@ async def measure(node: nodes.RunningNode, users: int, soak: float, services: li
     with calling(node.folder, CALLERS) as callers:
         shop = Shop(node, callers, users)
         return [
-            await shop.during(f"{len(services)} services restarted", lambda: restart_all(node, services, soak)),
-            await shop.during("all deployed anew", lambda: deploy(node, soak)),
-            await shop.during("node killed, started again", lambda: kill_and_start(node)),
+            await shop.during("rolling restart", lambda: restart_all(node, services, soak)),
+            await shop.during("deploy of all", lambda: deploy(node, soak)),
+            await shop.during("node killed", lambda: kill_and_start(node)),
         ]
 
 
 def run(users: int, soak: float, services: list[str]) -> Report:
     with nodes.running(TARGET) as node:
         samples = asyncio.run(measure(node, users, soak, services))
-    failures = [
+    failures = [f"{one.title}: {one.error.splitlines()[-1]}" for one in samples if one.error]
+    failures += [
         f"{one.title}: {number} × {what}"
         for one in samples
         for what, number in {**one.counts.failed, **one.counts.calls_failed}.items()
@@ -188,18 +194,23 @@ def run(users: int, soak: float, services: list[str]) -> Report:
         name="rollout",
         title="Restarts, deploys and the death of the node",
         tables=[Table(COLUMNS, [row(one) for one in samples])],
-        bars=[at_most(f"{one.title}: failed requests and calls", 0, one.counts.lost, "d") for one in samples],
+        bars=[bar(one) for one in samples],
         notes=[
             *failures,
             f"{users} shoppers that never pause, over HTTP, the usual mix; besides, {CALLERS} callers with views of "
             f"their own make {RATE:g} calls a second of what services ask of each other. Nothing is pinned: shop, "
             "loads and rollouts share the cores.",
-            f"`homeport restart SERVICE --soak {soak:g}s` one service after the other; `homeport deploy COPY --soak "
-            f"{soak:g}s`, all at once as it decides; `kill -9` of the node process, {AWAY:g} s without one, then "
-            "`homeport run` on the same data folder.",
+            f"Rolling restart: `homeport restart SERVICE --soak {soak:g}s`, {len(services) or 'all'} services one "
+            f"after the other. Deploy: `homeport deploy COPY --soak {soak:g}s`. Node killed: `kill -9` of the node "
+            f"process, {AWAY:g} s without one, then `homeport run` on the same data folder.",
         ],
         raw=samples,
     )
+
+
+def bar(one: Sample) -> Bar:
+    what = f"{one.title}: failed requests and calls"
+    return Bar(what, "≤ 0", "it did not succeed", False) if one.error else at_most(what, 0, one.counts.lost, "d")
 
 
 COLUMNS = ("what", "seconds", "requests", "failed", "p99 ms", "max ms", "direct calls", "failed", "max ms")

@@ -79,6 +79,7 @@ def test_the_death_of_an_instance_is_measured() -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(240)
 def test_a_slow_replica_is_measured_whoever_chooses() -> None:
     size = slow_replica.Size(copies=3, rate=100, seconds=3, slow=2)
     report = slow_replica.run(size)
@@ -98,6 +99,7 @@ def test_a_storm_is_measured() -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(240)  # a deploy replaces one instance after the other
 def test_restarts_deploys_and_the_death_of_the_node_are_measured() -> None:
     report = rollout.run(users=1, soak=0.2, services=["ad"])
     assert len(report.raw) == 3

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from benchmarks.death import Kill, bars
 from benchmarks.harness.callers import Calls
 from benchmarks.harness.calling import Witness
 from benchmarks.harness.choices import CHOICES
+from benchmarks.rollout import Counts, Sample
+from benchmarks.rollout import bar as rollout_bar
 from benchmarks.storm import Phase
 from homeport.discovery.view import View
 from homeport.model import Instance, State
@@ -115,6 +118,15 @@ def test_the_bar_of_a_kill_is_its_last_caller_and_missed_if_one_never_stops() ->
     stuck = Kill(callers=100, times=[0.01], still=1, calls=calls)
     assert bars({100: [kill, stuck]})[0].met is False
     assert bars({10: [kill]})[0].met is None
+
+
+def test_a_rollout_meets_its_bar_only_if_it_succeeds_and_nothing_fails() -> None:
+    counts = Counts(requests=9, failed={}, p99=0.1, most=0.2, calls=9, calls_failed={}, calls_most=0.1)
+    sample = Sample(title="deploy", seconds=1.0, counts=counts)
+    assert rollout_bar(sample).met is True
+    lost = msgspec.structs.replace(counts, calls_failed={"cart.add: ConnectionLost": 1})
+    assert rollout_bar(msgspec.structs.replace(sample, counts=lost)).met is False
+    assert rollout_bar(msgspec.structs.replace(sample, error="rolled back")).met is False
 
 
 def test_what_retries_add_is_the_attempts_beyond_the_calls() -> None:
