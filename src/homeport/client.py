@@ -234,7 +234,7 @@ class Connecting:
             address.endpoint, name=self._name, token=self._token, follow_all=self._follow_all, on_changed=changed
         )
         links = Links(self._name, self._token)
-        caller = Caller(standing.view, links, standing.need, names=standing.names)
+        caller = Caller(standing.view, links, standing.need, names=standing.names, on_lost=standing.report_lost)
         try:
             await standing.__aenter__()
         except NotSent as error:

@@ -68,6 +68,7 @@ def build() -> typer.Typer:
     from homeport.cli.commands.doctor import doctor
     from homeport.cli.commands.drain import drain
     from homeport.cli.commands.eject import eject
+    from homeport.cli.commands.forgive import forgive
     from homeport.cli.commands.logs import logs
     from homeport.cli.commands.new import new
     from homeport.cli.commands.policy import policy
@@ -92,7 +93,7 @@ def build() -> typer.Typer:
     panels = {
         RUNNING: (run, stop),
         LOOKING: (ps, services, why, watch, logs, policy),
-        CHANGING: (call, scale, restart, deploy, drain, eject),
+        CHANGING: (call, scale, restart, deploy, drain, eject, forgive),
         PROJECT: (new, doctor, version),
     }
     for panel, commands in panels.items():

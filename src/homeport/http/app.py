@@ -118,6 +118,7 @@ class Front:
                 _route("/api/v1/instances", GET=registry.instances),
                 _route("/api/v1/instances/{id}", **one_instance),
                 _route("/api/v1/instances/{id}/heartbeat", PUT=registry.beat_instance),
+                _route("/api/v1/instances/{id}/forgive", POST=registry.forgive),
                 _route("/api/v1/watch", GET=self._watch.answer),
                 _route("/api/v1/why/{name}", GET=registry.why),
             ]

@@ -107,6 +107,15 @@ FIXED_PATHS: dict[str, Any] = {
             _query("reason", "Kept as the cause."),
         ),
     },
+    "/api/v1/instances/{id}/forgive": {
+        "post": _operation(
+            "forgive_instance",
+            "Forget that an instance has been flapping, so that it may be called again",
+            _json({"type": "object", "properties": {"held_back": {"type": "boolean"}}}),
+            _ID,
+            _query("reason", "Kept as the cause."),
+        )
+    },
     "/api/v1/instances/{id}/heartbeat": {
         "put": _operation(
             "beat_instance",

@@ -15,7 +15,7 @@ from homeport.http.directory import Directory
 from homeport.http.exchange import Exchange
 from homeport.http.ports import FrontClient
 from homeport.http.problems import HttpError, refuse
-from homeport.model import Completeness, Instance
+from homeport.model import Cause, Completeness, Instance
 from homeport.registry.api import OutsideInstance
 
 T = TypeVar("T")
@@ -80,6 +80,11 @@ class RegistryRoutes:
     async def delete_instance(self, exchange: Exchange, id: str) -> None:
         await self._find(id)
         await exchange.answer_value(await self._registry.delete_instance(id, _query(exchange, "reason")))
+
+    async def forgive(self, exchange: Exchange, id: str) -> None:
+        await self._find(id)
+        cause = Cause(what="forgiven", actor="HTTP API", evidence=_query(exchange, "reason"))
+        await exchange.answer_value({"held_back": await self._registry.forgive(id, cause)})
 
     async def why(self, exchange: Exchange, name: str) -> None:
         exchange.service = name

@@ -128,6 +128,12 @@ class Outsiders:
                 case Slept():
                     pass  # those who keep the workers' leases say so
 
+    def lost(self, instance: str, evidence: str) -> None:
+        """Somebody's connection to it broke."""
+        if self._catalog.outside(instance) is not None:
+            self.leases.lost(instance, self._clock.now(), evidence)
+            self._suspect(instance)
+
     def _suspect(self, instance: str) -> None:
         record = self._catalog.outside(instance)
         if record is not None:

@@ -203,6 +203,12 @@ class Registry:
     async def readmit(self, instance: str, cause: Cause) -> Done:
         return await self._ejections.readmit(instance, cause)
 
+    async def lost(self, instance: str, evidence: str) -> None:
+        """A caller's connection to an instance broke: find out at once whether it lives."""
+        if instance in self._catalog.instances:
+            await self._workers.lost(self._catalog.instances[instance], evidence)
+            self._outsiders.lost(instance, evidence)
+
     async def forgive(self, instance: str, cause: Cause) -> bool:
         return await self._wellbeing.forgive(instance, cause)
 

@@ -218,6 +218,18 @@ class Workers:
             outbox.end()
         log.debug("session.closed", extra={"session": record.id, "worker": record.worker, "cause": cause.what})
 
+    async def lost(self, instance: Instance, evidence: str) -> None:
+        """Somebody's connection to an instance broke; where its process is gone, so are all its instances."""
+        record = self._catalog.sessions.get(instance.session)
+        if record is None or self._alive is None or not record.pid:
+            return
+        if not self._alive(record.pid):
+            await self._end(
+                record, self._ledger.cause("process exited", "registry", f"{_who(record)} has ended; {evidence}")
+            )
+        else:
+            self.leases.lost(record.id, self._clock.now(), evidence)
+
     def _is_alive(self, record: SessionRecord) -> bool:
         return self._alive is not None and record.pid > 0 and self._alive(record.pid)
 

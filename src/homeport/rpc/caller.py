@@ -28,7 +28,8 @@ class Caller:
     """Everything a process needs to call services by name.
 
     ``need`` is awaited before the first call to a service that the view does not follow yet; ``names`` tells all
-    services there are, to name the one that a misspelt name may have meant.
+    services there are, to name the one that a misspelt name may have meant; ``on_lost`` hears of instances whose
+    connection broke.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Caller:
         loop: asyncio.AbstractEventLoop | None = None,
         *,
         names: Names | None = None,
+        on_lost: Callable[[str, str], None] | None = None,
     ) -> None:
         self.view = view
         self.links = links
@@ -48,7 +50,7 @@ class Caller:
         self.outside = OutsideRequests(self)
         self._remote = RemoteCalls(self)
         self._silence = SilenceWatch(self.loop, self.routes)
-        self._need, self._names = need, names
+        self._need, self._names, self._on_lost = need, names, on_lost
         self._followed: set[str] = set()
         self._ways: dict[tuple[str, CallSpec], LocalWay] = {}
 
@@ -59,7 +61,7 @@ class Caller:
     def route(self, service: str) -> Route:
         route = self.routes.get(service)
         if route is None:
-            route = self.routes[service] = Route(service, self.view.service(service), self.links)
+            route = self.routes[service] = Route(service, self.view.service(service), self.links, self._on_lost)
             route.refresh()
         return route
 
@@ -216,7 +218,7 @@ class Caller:
             begun = peer.latency.begin(now)
             tried.append(peer)
             try:
-                link = await peer.connected(self._remote.within(deadline))
+                link = await self._remote.connected(peer, deadline)
                 number = peer.numbers.get(spec) or peer.number(link, spec, spec.bind_to(peer.instance.id))
                 items = link.stream(number, spec.name, body, spec.decode, deadline, parent, spec.idle)
             except Unavailable as error:

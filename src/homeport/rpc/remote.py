@@ -80,7 +80,7 @@ class RemoteCalls:
             try:
                 link = peer.link
                 if link is None or link.closed or link.leaving:
-                    link = await peer.connected(self.within(deadline))
+                    link = await self.connected(peer, deadline)
                     now = clock()  # how long a connection takes says nothing about answers
                 number = peer.numbers.get(spec) or peer.number(link, spec, spec.bind_to(peer.instance.id))
                 if link.congested:
@@ -182,12 +182,21 @@ class RemoteCalls:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
 
-    def within(self, deadline: float | None) -> float:
-        """Seconds to spend on connecting."""
+    async def connected(self, peer: Peer, deadline: float | None) -> ClientLink:
+        """An open connection to ``peer``.
+
+        Raises:
+            NotSent: nobody answers there.
+            DeadlineExceeded: there was not the time to find out.
+        """
         left = CONNECT_PATIENCE if deadline is None else min(CONNECT_PATIENCE, deadline - self._loop.time())
-        if left <= 0:
-            raise DeadlineExceeded("no time was left to connect")
-        return left
+        if left > 0:
+            try:
+                return await peer.connected(left)
+            except NotSent:
+                if deadline is None or self._loop.time() < deadline:
+                    raise
+        raise DeadlineExceeded(f"no time was left to connect to {peer.instance.id}")
 
     async def writable(self, link: ClientLink, deadline: float | None) -> None:
         """Until a full send buffer has drained.

@@ -6,12 +6,22 @@ import asyncio
 import logging
 import os
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from time import perf_counter
 
 from homeport.balancing.budget import RetryBudget
 from homeport.balancing.choice import failure_sample, pick
-from homeport.balancing.outliers import Effects, Ejected, Ejector, PanicBegan, PanicEnded, Probe, Restored, Trouble
+from homeport.balancing.outliers import (
+    Effects,
+    Ejected,
+    Ejector,
+    Evidence,
+    PanicBegan,
+    PanicEnded,
+    Probe,
+    Restored,
+    Trouble,
+)
 from homeport.balancing.policy import Policy
 from homeport.balancing.rendezvous import owner
 from homeport.balancing.retries import Outcome
@@ -55,8 +65,11 @@ class Route:
     from this process.
     """
 
-    def __init__(self, service: str, view: ServiceView, links: Links) -> None:
+    def __init__(
+        self, service: str, view: ServiceView, links: Links, on_lost: Callable[[str, str], None] | None = None
+    ) -> None:
         self.service = service
+        self._on_lost = on_lost
         self.view = view
         self.peers: list[Peer] = []
         self.local: LocalInstance | None = None  # the one to prefer
@@ -235,6 +248,8 @@ class Route:
         for effect in effects:
             if isinstance(effect, Ejected):
                 seconds = round(effect.until - clock(), 3)
+                if effect.evidence is Evidence.LOST and self._on_lost is not None:
+                    self._on_lost(effect.instance, effect.reason)
                 log.warning(
                     "instance.ejected",
                     extra={

@@ -81,6 +81,7 @@ class Standing:
         self._hosting = hosting
         self._link: ClientLink | None = None
         self._linked = asyncio.Event()
+        self._telling: set[asyncio.Task[None]] = set()
         self._interests: set[str] = set()
         self._follow_all = follow_all
         self._slot = 0.0  # seconds to wait before coming back
@@ -166,6 +167,17 @@ class Standing:
             self._interests |= new
             if not self._follow_all:
                 self._interest_grew.set()
+
+    def report_lost(self, instance: str, evidence: str) -> None:
+        """Tell the registry that the connection to an instance broke; it may not have heard yet."""
+        if self._link is not None:
+            task = asyncio.get_running_loop().create_task(self._tell_lost(instance, evidence), name="registry.lost")
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
+
+    async def _tell_lost(self, instance: str, evidence: str) -> None:
+        with contextlib.suppress(HomeportError):
+            await self.registry.lost(instance, f"{self.name}: {evidence}")
 
     def took(self, registered: Registered) -> None:
         """A registration's reply carries every dependency's instances."""

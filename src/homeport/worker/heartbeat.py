@@ -19,14 +19,14 @@ from homeport.rpc.frames import Bind
 log = logging.getLogger("homeport.worker")
 
 LAG_TICK = 0.25  # seconds between looks at the loop
+NO_STALLS = float("inf")
 _BEAT = Bind(service=REGISTRY_SERVICE, method="heartbeat")
 
 
 class HeartbeatThread:
     """Beats every third of the lease, saying how far the event loop is behind, and in what when it is stalled.
 
-    ``root`` is the folder that the user's code is below.
-
+    ``root`` is the folder that the user's code is below. A loop that is late by ``stalled_after`` seconds is stalled.
     ``lost`` is called on the loop when the registry does not know the session any more.
     """
 
@@ -40,13 +40,14 @@ class HeartbeatThread:
         counters: Callable[[], dict[str, Counters]],
         lost: Callable[[], None],
         root: str = "",
+        stalled_after: float = 1.0,
         token: str = "",
     ) -> None:
         self._endpoint, self._name, self._session, self._token = endpoint, name, session, token
         self._period = lease / 3
         self._counters, self._lost = counters, lost
         self._loop = asyncio.get_running_loop()
-        self._stalls = StallWatch(lambda: self.lag, threading.get_ident(), root)
+        self._stalls = StallWatch(lambda: self.lag, threading.get_ident(), root, stalled_after)
         self._stop = threading.Event()
         self._ticked = monotonic()
         self._ticker: asyncio.TimerHandle | None = None
@@ -75,12 +76,16 @@ class HeartbeatThread:
 
     def _run(self) -> None:
         link: BlockingLink | None = None
-        while not self._stop.wait(self._period):
+        due, told = monotonic() + self._period, False
+        while not self._stop.wait(min(LAG_TICK, self._period)):
+            stalled, blocked_in = self._stalls.look()
+            if monotonic() < due and bool(stalled) == told:
+                continue
+            due, told = monotonic() + self._period, bool(stalled)
             try:
                 if link is None:
                     link = BlockingLink(self._endpoint, name=self._name, token=self._token, timeout=self._period)
                 counters = self._counters()
-                stalled, blocked_in = self._stalls.look()
                 beat = Heartbeat(
                     session=self._session,
                     lag=round(self.lag, 3),

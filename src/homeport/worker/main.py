@@ -16,6 +16,7 @@ import msgspec
 
 from homeport.errors import HomeportError
 from homeport.health.dump import offer_dump
+from homeport.health.dump import offer_dump
 from homeport.logfiles import RotatingWriter
 from homeport.model import Cause, State
 from homeport.registry.api import (
@@ -34,7 +35,7 @@ from homeport.rpc.server import RpcServer
 from homeport.rpc.standing import Hosting, Standing
 from homeport.worker.api import WorkerSpec
 from homeport.worker.crew import Crew, Member
-from homeport.worker.heartbeat import HeartbeatThread
+from homeport.worker.heartbeat import NO_STALLS, HeartbeatThread
 from homeport.worker.host import Host
 from homeport.worker.logs import Whose, adopt_structlog, capture
 
@@ -64,7 +65,8 @@ class Worker(Hosting):
             on_changed=lambda changed: self._caller.refresh(changed),
         )
         links = Links(f"worker {spec.name}", spec.token)
-        self._caller = Caller(self._standing.view, links, self._standing.need, names=self._standing.names)
+        standing = self._standing
+        self._caller = Caller(standing.view, links, standing.need, names=standing.names, on_lost=standing.report_lost)
         self._caller.sweep.suspended = spec.debug
         self._crew = Crew(spec, self._host, self._caller, self._report)
         self._server: RpcServer
@@ -96,6 +98,7 @@ class Worker(Hosting):
                     lease=self._spec.lease,
                     counters=self._crew.counters,
                     root=self._spec.root,
+                    stalled_after=NO_STALLS if self._spec.debug else 1.0,
                     lost=self._standing.reconnect,
                     token=self._spec.token,
                 ):
@@ -254,6 +257,7 @@ def main() -> int:
         return 2
     spec = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=WorkerSpec)
     output = capture(spec.log) if spec.log else None
+    offer_dump()
     if spec.log:  # in a terminal the signal is for whoever sits there
         offer_dump(sys.__stderr__)
     if output is None:
