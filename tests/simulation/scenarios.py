@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from homeport import ServiceError
-from homeport.model import Completeness, State
+from homeport.model import Cause, Completeness, State
 from homeport.testing.simulate import Cluster
 from homeport.testing.simulate.callers import Load
 from homeport.testing.simulate.storm import (
@@ -19,6 +19,7 @@ from homeport.testing.simulate.storm import (
     slow_link,
     storm,
 )
+from tests.simulation import shop as shop_module
 from tests.simulation.shop import Orders, Stock
 
 PROBES = 12  # calls that may be risked on an instance that went silent: one at a time from each of four callers
@@ -239,6 +240,154 @@ async def lost_connections(cluster: Cluster) -> dict[str, int]:
     return outcomes(cluster)
 
 
+async def rolling_slow_calls(cluster: Cluster) -> dict[str, int]:
+    """Calls that take a while are under way whenever a worker leaves: they end, and none is begun and lost."""
+    shop(cluster)
+    await cluster.ready()
+    loads = [
+        caller.load("stock", "slow", rate=10, args=lambda number: (0.1 + number % 10 / 10,), timeout=5.0)
+        for caller in cluster.callers.values()
+    ]
+    for name in sorted(cluster.workers):
+        await cluster.run(cluster.rng.uniform(0.5, 1.0))
+        await cluster.replace(cluster.workers[name])
+    await cluster.run(1)
+    stop(loads)
+    await cluster.run(6)
+    nothing_failed(cluster)
+    return outcomes(cluster)
+
+
+async def rolling_with_slow_callers(cluster: Cluster) -> dict[str, int]:
+    """News travels slowly to the callers, and so does the word that they have taken it in: they are waited for."""
+    shop(cluster)
+    await cluster.ready()
+    loads = steady(cluster, rate=40)
+    await cluster.run(1)
+    cluster.slow("node", "alice", 0.15)
+    cluster.slow("node", "bob", 0.15)
+    refused_before = cluster.world.refusals
+    for name in sorted(cluster.workers):
+        await cluster.run(cluster.rng.uniform(0.2, 1.0))
+        await cluster.replace(cluster.workers[name])
+    stop(loads)
+    cluster.heal()
+    await cluster.run(3)
+    nothing_failed(cluster)
+    refused = cluster.world.refusals - refused_before
+    assert not refused, f"{refused} calls were refused by workers that should have waited for their callers to know"
+    return outcomes(cluster)
+
+
+async def rolling_is_prompt(cluster: Cluster) -> dict[str, int]:
+    """Nobody is asleep and nothing is slow: a worker that leaves is gone within a moment."""
+    shop(cluster)
+    await cluster.ready()
+    loads = steady(cluster, rate=20)
+    await cluster.run(1)
+    for name in sorted(cluster.workers):
+        worker = cluster.workers[name]
+        began = cluster.world.now
+        worker.drain()
+        await cluster.until(lambda worker=worker: not worker.up)
+        took = cluster.world.now - began
+        assert took < 1.0, f"{name} took {took:.3f} s to leave"
+        worker.wanted = True
+        worker.start()
+        await cluster.ready()
+    stop(loads)
+    await cluster.run(3)
+    return outcomes(cluster)
+
+
+async def cancelled_work(cluster: Cluster) -> int:
+    """Work that nobody waits for any more ends: at its deadline, and when its caller dies, over every hop."""
+    shop(cluster)
+    await cluster.ready()
+    shop_module.UNDER_WAY.clear()
+    for caller in cluster.callers.values():
+        caller.load("orders", "linger", rate=10, args=lambda number: (60.0,), timeout=1.0).stop_after(20)
+    await cluster.run(8)
+    assert not shop_module.UNDER_WAY, f"{shop_module.UNDER_WAY} still run past their deadline"
+    caller = cluster.caller("carol")
+    caller.load("orders", "linger", rate=20, args=lambda number: (60.0,), timeout=30.0).stop_after(20)
+    await cluster.run(3)
+    assert sum(shop_module.UNDER_WAY.values()) >= 30, f"only {shop_module.UNDER_WAY} run"
+    caller.process.kill()
+    await cluster.run(0.5)
+    assert not shop_module.UNDER_WAY, f"{shop_module.UNDER_WAY} still run for a caller that died"
+    return len(caller.calls)
+
+
+async def forgotten_session(cluster: Cluster) -> dict[str, int]:
+    """The registry forgets a session while all connections stand: its worker comes back by itself."""
+    shop(cluster)
+    await cluster.ready()
+    await cluster.run(1)
+    worker = cluster.workers["stock-1"]
+    session = worker.worker._standing.session
+    cause = Cause(what="forgotten", actor="operator")
+    await cluster.ask("node", lambda registry: registry.close_session(session, cause))
+    await cluster.run(4)
+    await all_is_well(cluster)
+    return outcomes(cluster)
+
+
+async def old_backup(cluster: Cluster) -> dict[str, int]:
+    """An old copy of the data folder is put in place: clients have seen more, and the registry goes on above it."""
+    shop(cluster)
+    await cluster.ready()
+    loads = steady(cluster, rate=10)
+    await cluster.run(1)
+    node = cluster.nodes["node"]
+    cluster.crash("node")
+    copy = node.disk.copy()
+    for _ in range(3):
+        cluster.restart("node")
+        await cluster.run(cluster.rng.uniform(1.0, 4.0))
+        cluster.crash("node")
+    node.disk.put_back(copy)
+    node.truth.expects_less = True
+    cluster.restart("node")
+    await cluster.run(12)
+    cluster.crash("stock-1")
+    await cluster.run(5)
+    stop(loads)
+    await cluster.run(3)
+    await all_is_well(cluster)
+    return outcomes(cluster)
+
+
+async def amnesia(cluster: Cluster) -> dict[str, int]:
+    """The registry tells of a worker, forgets it with a power loss, and the worker dies meanwhile: nobody keeps it."""
+    shop(cluster)
+    await cluster.ready()
+    loads = steady(cluster, rate=10)
+    await cluster.run(1)
+    for number in range(2):
+        node = cluster.nodes["node"]
+        node.disk.delay = (2.0, 3.0)
+        extra = cluster.worker(Stock, name=f"extra-{number}")
+        await cluster.until(lambda extra=extra: extra.ready)
+        await cluster.run(cluster.rng.uniform(0.1, 1.0))
+        cluster.crash("node", power=True)
+        extra.wanted = False
+        extra.process.kill()
+        del cluster.workers[extra.name]
+        node.disk.delay = (0.0002, 0.004)
+        await cluster.run(cluster.rng.uniform(0.1, 1.0))
+        cluster.restart("node")
+        await cluster.run(10)
+    for caller in cluster.callers.values():
+        known = set(caller.standing.view.service("stock").instances)
+        there = {name for worker in cluster.workers.values() for name in worker.worker._crew.members}
+        assert known <= there, f"{caller.name} still believes in {known - there}"
+    stop(loads)
+    await cluster.run(3)
+    await all_is_well(cluster)
+    return outcomes(cluster)
+
+
 SCENARIOS = {
     scenario.__name__: scenario
     for scenario in (
@@ -251,6 +400,13 @@ SCENARIOS = {
         silent_worker,
         declarations,
         lost_connections,
+        rolling_slow_calls,
+        rolling_with_slow_callers,
+        rolling_is_prompt,
+        cancelled_work,
+        forgotten_session,
+        old_backup,
+        amnesia,
     )
 }
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 
 from homeport import ServiceError, method, service
+
+UNDER_WAY: dict[str, int] = {}  # methods that run at this moment
 
 
 class SoldOut(ServiceError, status=409):
@@ -31,6 +34,11 @@ class Stock:
     async def slow(self, seconds: float) -> str:
         await asyncio.sleep(seconds)
         return "at last"
+
+    async def linger(self, seconds: float) -> str:
+        with under_way("stock.linger"):
+            await asyncio.sleep(seconds)
+        return "done"
 
     async def stall(self, seconds: float) -> str:
         time.sleep(seconds)  # the mistake that blocks a whole event loop
@@ -59,3 +67,18 @@ class Orders:
     @method(idempotent=True)
     async def look(self, item: str) -> int:
         return await self.stock.count(item)
+
+    async def linger(self, seconds: float) -> str:
+        with under_way("orders.linger"):
+            return await self.stock.linger(seconds)
+
+
+@contextmanager
+def under_way(what: str) -> Iterator[None]:
+    UNDER_WAY[what] = UNDER_WAY.get(what, 0) + 1
+    try:
+        yield
+    finally:
+        UNDER_WAY[what] -= 1
+        if not UNDER_WAY[what]:
+            del UNDER_WAY[what]

@@ -146,12 +146,17 @@ class Load:
     ) -> None:
         self._caller, self._service, self._method = caller, service, method
         self._rate, self._args, self._timeout = rate, args, timeout
-        self._number = 0
+        self._number, self._most = 0, float("inf")
         self._stopped = False
         self._schedule()
 
     def stop(self) -> None:
         self._stopped = True
+
+    def stop_after(self, calls: int) -> Load:
+        """Make so many calls and no more."""
+        self._most = calls
+        return self
 
     def _schedule(self) -> None:
         caller = self._caller
@@ -159,7 +164,7 @@ class Load:
 
     def _next(self) -> None:
         process = self._caller.process
-        if self._stopped or not process.alive:
+        if self._stopped or not process.alive or self._number >= self._most:
             return
         if not process.paused and self._caller.client is not None:
             self._number += 1

@@ -83,7 +83,7 @@ class SimNode:
             async with serve_api(self.endpoint, {REGISTRY_SERVICE: (registry, RegistryApi)}, name=self.name):
                 self.registry = registry
                 stopped = asyncio.get_running_loop().create_future()
-                process.loop.add_signal_handler(signal.SIGTERM, lambda: stopped.done() or stopped.set_result(None))
+                process.loop.add_signal_handler(signal.SIGTERM, _settle, stopped)
                 await stopped
         self.registry = None
 
@@ -239,10 +239,12 @@ class Cluster:
         Raises:
             KeyError: there is none of this name.
         """
-        for kind in (self.nodes, self.workers, self.callers):
-            found: Any = kind.get(name)  # type: ignore[attr-defined]
+        kinds: tuple[Any, ...] = (self.nodes, self.workers, self.callers)
+        for kind in kinds:
+            found = kind.get(name)
             if found is not None and found.process is not None:
-                return found.process  # type: ignore[no-any-return]
+                process: Process = found.process
+                return process
         raise KeyError(name)
 
     # -- what happens to them ------------------------------------------------------------------------------------------
@@ -349,6 +351,11 @@ class Cluster:
         assert home.process is not None
         assert home.registry is not None
         return await across(home.process, partial(question, home.registry))
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 class ProcessDied(Exception):

@@ -66,7 +66,11 @@ class SimDeclarer:
         may_be.add(there)
         if there:
             wish = OutsideInstance(
-                id=name, service="elsewhere", endpoints=("tcp://10.0.0.1:80",), ttl=None, version=str(self._rng.random())
+                id=name,
+                service="elsewhere",
+                endpoints=("tcp://10.0.0.1:80",),
+                ttl=None,
+                version=str(self._rng.random()),
             )
             done = await self._cluster.ask(self._node.name, lambda registry: registry.put_instance(wish))
         else:

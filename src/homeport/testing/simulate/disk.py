@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,8 +24,9 @@ class _InFlight:
 class Disk:
     """Real files in a folder that changes with every crash, so that a dead process cannot reach its successor's.
 
-    What was synced survives a power loss: contents by ``fsync`` of the file or by SQLite's commit, names by ``fsync`` of
-    the folder. What was not may be there, be there in part, or not. A kill loses only what was on its way to the kernel.
+    What was synced survives a power loss: contents by ``fsync`` of the file or by SQLite's commit, names by ``fsync``
+    of the folder. What was not may be there, be there in part, or not. A kill loses only what was on its way to the
+    kernel.
     """
 
     def __init__(self, world: World, root: Path) -> None:
@@ -100,8 +100,18 @@ class Disk:
         self._contents = {entry.inode(): Path(entry.path).read_bytes() for entry in os.scandir(new)}
         self._names = {entry.name: entry.inode() for entry in os.scandir(new)}
 
-    def remove(self) -> None:
-        shutil.rmtree(self._root, ignore_errors=True)
+    def copy(self) -> dict[str, bytes]:
+        """A backup of what is on it now."""
+        return _read_all(self._data_folder)
+
+    def put_back(self, copy: dict[str, bytes]) -> None:
+        """Put a backup in place of everything; its process must not be running."""
+        for entry in list(os.scandir(self._data_folder)):
+            os.unlink(entry.path)
+        for name, content in sorted(copy.items()):
+            (self._data_folder / name).write_bytes(content)
+        self._contents = {entry.inode(): Path(entry.path).read_bytes() for entry in os.scandir(self._data_folder)}
+        self._names = {entry.name: entry.inode() for entry in os.scandir(self._data_folder)}
 
     @property
     def _data_folder(self) -> Path:
@@ -139,7 +149,7 @@ class Disk:
 
     def _torn(self, before: bytes, after: bytes) -> bytes:
         """``after`` as far as it was written over ``before``, with rubbish in the last part of it at times."""
-        same = len(os.path.commonprefix([before, after]))
+        same = _common(before, after)
         cut = self.rng.randint(same, len(after))
         written = bytearray(after[:cut])
         if self.rng.random() < 0.3 and cut > same:
@@ -186,6 +196,15 @@ class SimConnection(sqlite3.Connection):
 
     def really(self, sql: str) -> Any:
         return super().execute(sql)
+
+
+def _common(one: bytes, other: bytes) -> int:
+    """How many bytes they begin with in common."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if one[:middle] == other[:middle] else (low, middle - 1)
+    return low
 
 
 def _read_all(folder: Path) -> dict[str, bytes]:

@@ -25,6 +25,7 @@ from homeport.registry import watchers
 from homeport.registry.api import WatchItem
 from homeport.rpc import ambient
 from homeport.rpc.context import current
+from homeport.rpc.serving import Admission
 from homeport.testing.simulate.blocking import SimSockets
 from homeport.testing.simulate.disk import SimConnection
 from homeport.testing.simulate.process import Process
@@ -95,8 +96,21 @@ class OrderlyWatcher(watchers._Watcher):
 
 PLACES["homeport.registry.watchers"] = {"_Watcher": OrderlyWatcher}
 PLACES["homeport.rpc.standing"] = {"View": FoldedView}
+
+
+class CountedAdmission(Admission):
+    """Counts the calls that it turns away because it leaves."""
+
+    __slots__ = ()
+
+    def refusal(self, *args: Any) -> Any:
+        if self.draining and Here.world is not None:
+            Here.world.refusals += 1
+        return super().refusal(*args)
+
+
 PLACES["homeport.rpc.server"] = {"SocketFile": SimSocketFile}
-PLACES["homeport.worker.host"] = {"HostedMethod": CountedMethod}
+PLACES["homeport.worker.host"] = {"HostedMethod": CountedMethod, "Admission": CountedAdmission}
 
 
 @contextmanager
@@ -142,7 +156,7 @@ def _ours() -> list[Any]:
 
 def _seed_dice(stack: ExitStack, world: World) -> None:
     """Every module's own ``Random``, and the one behind ``random.random()``."""
-    dice = {id(random._inst): ("random", random._inst)}  # type: ignore[attr-defined]
+    dice = {id(random._inst): ("random", random._inst)}
     for name, module in sorted(sys.modules.items()):
         if module is not None and not name.startswith("homeport.testing.simulate"):
             for value in list(vars(module).values()) if hasattr(module, "__dict__") else ():

@@ -102,11 +102,12 @@ class RegistryTellsTheTruth:
 
     def _opened(self, truth: Truth, registry: Registry) -> None:
         told = truth.highest
-        if registry.revision < told:
+        if registry.revision < told and not truth.expects_less:
             self.broken.append(f"the registry opened at revision {registry.revision}, but had told of {told}")
         if self._store and registry.recovery.store != self._store:
             self.broken.append(f"the store {self._store} has become {registry.recovery.store}")
         self._store = registry.recovery.store
+        truth.expects_less = False
         if registry.recovery.lost:
             self.broken.append(f"the store lost {registry.recovery.lost}")
         truth.opened(registry)

@@ -115,8 +115,8 @@ class Network:
     def heal(self, source: str | None = None, target: str | None = None) -> None:
         """Mend what is cut or slow between the two, or everything."""
         for faults in (self._cut, self._slow):
-            for pair_ in [pair for pair in faults if source is None or pair == (source, target)]:
-                faults.pop(pair_)
+            for way in [way for way in faults if source is None or way == (source, target)]:
+                faults.pop(way)
         stalled, self.stalled = self.stalled, {}
         for wire, count in stalled.items():
             wire.retry(count)

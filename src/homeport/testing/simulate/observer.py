@@ -82,9 +82,7 @@ class SimObserver:
             self._say(f"was told of revision {item.revision}, which no registry ever had")
             return
         truth = life.at(item.revision)
-        mine = shapes(
-            {one.id: one for name in self.view.names() for one in self.view.service(name).instances.values()}
-        )
+        mine = shapes({one.id: one for name in self.view.names() for one in self.view.service(name).instances.values()})
         if mine != truth:
             self._say(f"sees {mine} at revision {item.revision}, and the registry had {truth}")
 

@@ -84,10 +84,10 @@ class Socket:
         if item == RESET:
             self.broken = self.ended = True
             self.inbox.clear()
-        elif item == END:
-            self.ended = True
+        elif isinstance(item, bytes):
+            self.inbox += item
         else:
-            self.inbox += item  # type: ignore[operator]
+            self.ended = True
         self.on_readable()
         if self.broken:
             self.on_writable()

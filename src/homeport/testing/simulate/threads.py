@@ -75,9 +75,11 @@ class SimThread:
             raise NotImplementedError("a simulated thread cannot join another")
         self.hurried = True
         ahead = self.process.ahead
-        while not self.done:
+        while True:
             self.resume(nested=True)
-            if not self.done and self.process.ahead == ahead:
+            if not self.is_alive():
+                return
+            if self.process.ahead == ahead:
                 raise NotImplementedError(f"the thread {self.name!r} waits for something that its joiner blocks")
             ahead = self.process.ahead
 
@@ -107,7 +109,7 @@ class SimThread:
         world.current, world.thread = before
         if not nested and before[0] is None:
             self.process.ahead = 0.0
-        if self.done:
+        if not self.is_alive():
             self.process.threads.pop(self, None)
             world.threads.discard(self._thread.ident or 0)
             self._thread.join()

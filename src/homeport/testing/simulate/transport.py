@@ -51,9 +51,9 @@ class SimTransport(asyncio.Transport):
             return
         if self._socket.inbox:
             if isinstance(self._protocol, asyncio.BufferedProtocol):
-                buffer = self._protocol.get_buffer(-1)
+                buffer = memoryview(self._protocol.get_buffer(-1))
                 data = self._socket.receive(len(buffer))
-                memoryview(buffer)[: len(data)] = data
+                buffer[: len(data)] = data
                 self._protocol.buffer_updated(len(data))
             else:
                 self._protocol.data_received(self._socket.receive(_READ))
@@ -178,6 +178,15 @@ class SimServer(asyncio.AbstractServer):
 
     async def start_serving(self) -> None:
         """It does from the start."""
+
+    async def serve_forever(self) -> None:
+        await self._loop.create_future()
+
+    def close_clients(self) -> None:
+        """They close by themselves."""
+
+    def abort_clients(self) -> None:
+        """They close by themselves."""
 
     async def wait_closed(self) -> None:
         """Closing takes no time."""

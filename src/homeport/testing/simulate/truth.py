@@ -41,6 +41,7 @@ class Truth:
 
     def __init__(self) -> None:
         self.lives: list[Life] = []
+        self.expects_less = False  # an old backup was put in place: the next opening may know less
         self.highest = 0  # revision that has been told to anybody
         self.known: dict[str, Instance] = {}  # the latest of every instance there ever was
 

@@ -57,6 +57,7 @@ class World:
         self.faults: list[str] = []  # what went wrong in code that nobody waited for
         self.on_fold: list[Callable[[Any, Any], None]] = []  # called with a view and what it is about to take in
         self.begins: dict[tuple[str, str], int] = {}  # how often a method has begun to run, by number of the call
+        self.refusals = 0  # calls that came to an instance that was draining
         self.idempotent: dict[str, bool] = {}  # per method
         self.threads: set[int] = {threading.get_ident()}  # real threads that live in this world
         self._events: list[tuple[float, int, Event]] = []
