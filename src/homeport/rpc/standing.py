@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("homeport.registry")
 
 RETRY_FIRST, RETRY_MOST = 0.05, 1.0  # seconds between attempts to reach the node process
+LEAVE_WITHIN = 1.0  # seconds to close a session in
 
 Changed = Callable[[set[str]], None]
 
@@ -305,6 +306,6 @@ class Standing:
 
     async def leave(self, cause: Cause) -> None:
         """Close the session, as well as can be: the node process may be gone."""
-        with contextlib.suppress(HomeportError):
-            async with asyncio.timeout(1.0):
+        with contextlib.suppress(HomeportError, TimeoutError):
+            async with asyncio.timeout(LEAVE_WITHIN):
                 await self.registry.close_session(self.session, cause)
