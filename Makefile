@@ -10,7 +10,7 @@ INSTALLED_DEV := $(VENV)/.installed-dev
 INSTALLED_LOWEST := .venv-lowest/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-lowest lint types bench lock format clean
+.PHONY: help run test test-all test-lowest lint types bench chaos lock format clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -41,6 +41,9 @@ format: $(INSTALLED_DEV) ## Bring the code into shape
 
 bench: $(INSTALLED_DEV) ## Measure; results with their commands are in benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
+
+chaos: $(INSTALLED_DEV) ## Kill and stop the boutique's processes under load: make chaos SEED=7 MINUTES=5
+	$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
 
 lock: $(INSTALLED_DEV) ## Choose the newest versions of all development dependencies anew
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --upgrade --quiet \

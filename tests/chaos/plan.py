@@ -9,9 +9,10 @@ import msgspec
 
 KILL, PAUSE = "kill", "pause"
 WORKER, FRONT, NODE = "worker", "front", "node"
-KINDS = tuple((action, of) for action in (KILL, PAUSE) for of in (WORKER, FRONT, NODE))
+KILLS = tuple((KILL, of) for of in (WORKER, FRONT, NODE))
+KINDS = (*KILLS, *((PAUSE, of) for of in (WORKER, FRONT, NODE)))
 CALM = (0.3, 1.5)  # seconds between everything being well again and the next blow
-PAUSED = (3.5, 6.0)  # seconds; longer than a lease, shorter than what is taken for stuck
+PAUSED = (4.0, 6.0)  # seconds; longer than a lease, shorter than what is taken for stuck
 AWAY = (0.0, 2.0)  # seconds that a killed node is left dead
 
 
@@ -29,12 +30,12 @@ class Blow(msgspec.Struct, frozen=True):
         return f"after {self.calm:.2f} s of calm {what}" + (f" for {self.seconds:.1f} s" if self.seconds else "")
 
 
-def blows(seed: int, workers: Sequence[str]) -> Iterator[Blow]:
+def blows(seed: int, workers: Sequence[str], kinds: Sequence[tuple[str, str]] = KINDS) -> Iterator[Blow]:
     """Without end: every kind once in each round, in an order of the seed's."""
     rng = random.Random(f"homeport chaos {seed}")
     workers = sorted(workers)
     while True:
-        for action, of in rng.sample(KINDS, len(KINDS)):
+        for action, of in rng.sample(kinds, len(kinds)):
             target = rng.choice(workers) if of == WORKER else of
             seconds = rng.uniform(*PAUSED) if action == PAUSE else rng.uniform(*AWAY) if of == NODE else 0.0
             yield Blow(rng.uniform(*CALM), action, of, target, seconds)

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from homeport.errors import HomeportError, UnknownService
 from homeport.model import State
 from homeport.node.api import NodeStatus
 from homeport.nodes import read_node
-from tests.chaos.plan import FRONT, KILL, NODE, Blow, blows
+from tests.chaos.plan import FRONT, KILL, KINDS, NODE, PAUSE, WORKER, Blow, blows
 from tests.chaos.shop import Shop
 from tests.chaos.traffic import Account, traffic
 from tests.chaos.verdict import Call, Struck, verdict
@@ -74,12 +74,20 @@ class Onlooker:
         return last.event == "gone" and bool(last.cause.what) and bool(last.cause.actor)
 
 
-async def chaos(scratch: Path, seed: int, *, count: int | None = None, seconds: float = 60.0, say: Say) -> Report:
+async def chaos(
+    scratch: Path,
+    seed: int,
+    *,
+    count: int | None = None,
+    seconds: float = 60.0,
+    kinds: Sequence[tuple[str, str]] = KINDS,
+    say: Say = print,
+) -> Report:
     """Deal ``count`` blows, or as many as ``seconds`` take."""
     shop = Shop(scratch)
     try:
         await asyncio.to_thread(shop.start)
-        plan = blows(seed, shop.workers())
+        plan = blows(seed, shop.workers(), kinds)
         report = await _under_load(shop, islice(plan, count) if count else _for(seconds, plan), say)
         await asyncio.to_thread(shop.stop)
         left = shop.left_behind()
@@ -129,7 +137,7 @@ def _count(account: Account) -> str:
 async def _strike(shop: Shop, client: Client, blow: Blow) -> tuple[Struck, list[str]]:
     before = shop.pids()
     pid = before[blow.target]
-    at = time.monotonic()
+    at, wall = time.monotonic(), time.time()
     if blow.action == KILL:
         os.kill(pid, signal.SIGKILL)
         over = time.monotonic()
@@ -147,6 +155,8 @@ async def _strike(shop: Shop, client: Client, blow: Blow) -> tuple[Struck, list[
     after = shop.pids()
     trouble = [] if well else [f"{blow}: not well again within {READY_WITHIN:g} s: {await _status(client)}"]
     others = [name for name in before if name != blow.target and before[name] != after.get(name)]
+    if blow.action == PAUSE and blow.of == WORKER and not await _told_unhealthy(client, blow.target, wall):
+        trouble.append(f"{blow}: nobody said that its instances were unhealthy")
     if others:
         trouble.append(f"{blow}: it took {', '.join(others)} with it")
     return Struck(blow=blow, at=at, over=over, well=time.monotonic()), trouble
@@ -160,6 +170,11 @@ async def _well_again(shop: Shop, client: Client, blow: Blow, pid: int) -> bool:
             return True
         await asyncio.sleep(0.05)
     return False
+
+
+async def _told_unhealthy(client: Client, worker: str, since: float) -> bool:
+    entries = (await client.registry.why(worker.rpartition("-")[0])).entries
+    return any(entry.event.endswith("→ unhealthy") and entry.cause.at >= since for entry in entries)
 
 
 async def _ready(client: Client) -> bool:

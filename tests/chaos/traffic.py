@@ -10,9 +10,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import httpx
-from boutique.load import BUSINESS, Shopper, Tally
 
 import homeport
+from examples.boutique.load import BUSINESS, Shopper, Tally
 from homeport.client import Client
 from homeport.errors import HomeportError, RemoteError, ServiceError
 from tests.chaos.verdict import Call
