@@ -51,6 +51,11 @@ def test_a_record_survives_its_line() -> None:
     assert parse_line(encode_line(record), worker="cart-1") == record
 
 
+def test_lines_keep_their_indentation() -> None:
+    assert LogRecordView(at=1.0, level="error", message="    raise ValueError").text == "    raise ValueError"
+    assert LogRecordView(at=1.0, level="info", message="", fields={"a": 1}).text == "a=1"
+
+
 def test_what_is_no_record_is_a_raw_line() -> None:
     for raw in (b"plain\n", b'{"ts": "x"}\n', b"{broken\n", b"{}\n", b"\xff\xfe\n"):
         record = parse_line(raw, worker="w", at=3.0)

@@ -42,7 +42,8 @@ class LogRecordView(msgspec.Struct, frozen=True, kw_only=True):
     def text(self) -> str:
         """The record as plain lines."""
         shown = " ".join(f"{key}={value}" for key, value in self.fields.items())
-        return "\n".join(part for part in (f"{self.message} {shown}".strip(), self.exception.rstrip()) if part)
+        said = f"{self.message} {shown}".rstrip() if self.message else shown  # a printed traceback keeps its indents
+        return "\n".join(part for part in (said, self.exception.rstrip()) if part)
 
 
 class _Line(msgspec.Struct, kw_only=True, omit_defaults=True):
