@@ -208,7 +208,7 @@ def misses(line: Line) -> str:
             )
         except subprocess.TimeoutExpired:
             return f"nothing ends any more within {PATIENCE} s"
-        return "" if ran.returncode == 0 else (ran.stdout + ran.stderr).strip().splitlines()[-1][:200]
+        return "" if ran.returncode == 0 else (ran.stdout or ran.stderr).strip().splitlines()[-1][:200]
 
 
 def main() -> int:

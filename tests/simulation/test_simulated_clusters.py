@@ -12,7 +12,7 @@ from tests.simulation.mutate import LINES, Line, misses
 from tests.simulation.scenarios import SCENARIOS
 
 LEDGER = Path(__file__).with_name("ledger.md")
-QUICK = {"weather": 4}  # seeds in `make test`; of all others one
+QUICK = {"weather": 3}  # seeds in `make test`; of all others one
 
 
 def found_before() -> list[tuple[str, int]]:
