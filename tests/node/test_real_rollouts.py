@@ -275,10 +275,10 @@ async def test_an_ejected_instance_is_called_by_nobody_until_it_is_let_in(node: 
         node.start()
         async with node.client() as again:
             found = {each.id: each for each in await instances(again, "payments")}
-            assert (found[one.id].state, found[one.id].cause and found[one.id].cause.what) == (
-                State.UNHEALTHY,
-                "ejected by operator",
-            ), "it outlives the registry"
+            assert found[one.id].state is State.UNHEALTHY, "it outlives the registry"
+            cause = found[one.id].cause
+            assert cause is not None
+            assert cause.what == "ejected by operator"
             await again.registry.readmit(one.id, Cause(what="let in again", actor="test"))
             found = {each.id: each for each in await instances(again, "payments")}
             assert found[one.id].state is State.READY

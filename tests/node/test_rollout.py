@@ -53,7 +53,7 @@ class Course:
     def __init__(self, begun: Rollout) -> None:
         self.rollout, self.watch, self.now = begun, Watch(0.0), 0.0
 
-    def see(self, wanted: int = 3, **counts: Any) -> Stage:
+    def see(self, wanted: Any = 3, **counts: Any) -> Stage:
         """Also counts of other services of the rollout, which are as good as those of ``cart``."""
         found = dict.fromkeys(
             (name for step in self.rollout.steps for name in step.services), Seen(wanted=wanted, **counts)
@@ -150,7 +150,7 @@ def test_a_new_singleton_stands_by_before_the_old_one_is_told_to_leave() -> None
 def test_a_new_singleton_that_cannot_be_imported_costs_the_old_one_nothing() -> None:
     course = Course(rollout("one"))
     assert course.see(1, old=1, old_ready=1, new=1, trouble="worker one-2 failed: exit status 1") is Stage.RETURNING
-    assert aims(course.rollout, {"one": 1})["one"] == Aim(version=OLD)
+    assert aims(course.rollout, {"one": 1})["one"] == Aim(version=OLD, fresh=1, keep=0)
 
 
 # -- going back --------------------------------------------------------------------------------------------------------

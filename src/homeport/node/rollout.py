@@ -151,6 +151,8 @@ def aims(rollout: Rollout, wanted: Mapping[str, int]) -> dict[str, Aim]:
 def _aim(rollout: Rollout, number: int, step: Step, service: str, wanted: int) -> Aim | None:
     before, after = rollout.before.get(service), rollout.after.get(service)
     if rollout.stage in (Stage.RETURNING, Stage.RETURNED):
+        if before is not None and step.singleton:  # the old one stands by while the new one ends
+            return Aim(version=before, fresh=1, keep=0)
         return Aim(version=before) if before is not None else None
     if rollout.stage is Stage.DONE:
         return Aim(version=after) if after is not None else None
