@@ -370,7 +370,11 @@ class Node:
 
     def may_start(self, worker: str) -> bool:
         service, version = self.running[worker]
-        others = {name for name, (what, which) in self.running.items() if what == service and which != version}
+        others = {
+            name
+            for name, (what, which) in self.running.items()
+            if what == service and name != worker and (which != version or name in self.draining)
+        }
         wish = self.fleet.wishes[service]
         return service != "one" or not others or (wish.release, wish.round) != (version.release, version.round)
 

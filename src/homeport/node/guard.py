@@ -9,7 +9,7 @@ from homeport.contracts.api import Contract
 from homeport.contracts.compatibility import compare
 from homeport.model import Instance
 from homeport.node.census import Census
-from homeport.node.desired import Wish, Worker
+from homeport.node.desired import Phase, Wish, Worker
 from homeport.node.observing import version_of
 from homeport.node.rollout import Rollout, Version
 
@@ -38,7 +38,7 @@ class Guard:
         self.refused: tuple[str, tuple[str, ...]] | None = None  # why, and the differences; until it is taken up
 
     def may_start(self, instance: Instance, going: Rollout | None) -> bool:
-        """Not while another version of a singleton has a process; never, unless that was asked for, with a contract
+        """Not while another process has the singleton; never, unless that was asked for, with a contract
         that callers of the present one would notice."""
         worker = self._workers.workers.get(instance.worker)
         wished = self._workers.wishes.get(instance.service)
@@ -49,11 +49,16 @@ class Guard:
             return True
         if going is not None and _is_checked(going, instance.service, version) and not self._fits(instance, version):
             return False
-        return not (wished.singleton and self._has_others(instance.service, version))
+        return not (wished.singleton and self._has_others(instance.service, worker))
 
-    def _has_others(self, service: str, version: Version) -> bool:
-        workers = self._workers.workers.values()
-        return any(worker.services.get(service) and version_of(worker) != version for worker in workers)
+    def _has_others(self, service: str, than: Worker) -> bool:
+        """Whether another process still has the service: of another version, or on its way out."""
+        return any(
+            worker.services.get(service)
+            and worker is not than
+            and (version_of(worker) != version_of(than) or worker.phase is Phase.DRAINING)
+            for worker in self._workers.workers.values()
+        )
 
     def _fits(self, instance: Instance, version: Version) -> bool:
         service = instance.service
