@@ -142,6 +142,11 @@ class CartFull(ServiceError, status=409):
     [
         (CartFull(limit=9), 1, "error: cart_full: limit=9"),
         (DeadlineExceeded("cart.add did not answer within 2 s"), 5, "error: cart.add did not answer within 2 s"),
+        (
+            DeadlineExceeded("homeport_node.status did not answer before its deadline"),
+            5,
+            "error: the node process does not answer (homeport_node.status was asked in vain)\n  next: homeport doctor",
+        ),
         (NoEndpoint("cart", 1), 1, "no endpoint for 'cart' (1 registered, none ready); run `homeport why cart`"),
         (
             RemoteError(

@@ -131,6 +131,9 @@ _STATUS_OF_EXIT = {
 
 def _problem(error: BaseException, status: int, title: str) -> Problem:
     detail = _sentence(error)
+    of_node = _UNANSWERED_BY_NODE.match(detail)
+    if of_node:
+        detail = f"the node process does not answer ({of_node['asked']} was asked in vain)"
     code = error.code if isinstance(error, e.ServiceError) else e.snake_case(type(error).__name__)
     return Problem(
         type=_urn(code),
@@ -139,10 +142,11 @@ def _problem(error: BaseException, status: int, title: str) -> Problem:
         detail=detail,
         code=code,
         fields=(error.fields or None) if isinstance(error, e.ServiceError) else None,
-        next=next_step(detail) or _NEXT.get(type(error).__name__, ""),
+        next="homeport doctor" if of_node else next_step(detail) or _NEXT.get(type(error).__name__, ""),
     )
 
 
+_UNANSWERED_BY_NODE = re.compile(r"(?P<asked>homeport(?:_node)?\.\w+) did not answer")
 _NEXT = {
     "NoNode": "homeport run TARGET",
     "ConnectionRefusedError": "homeport doctor",
