@@ -35,6 +35,7 @@ def shop(cluster: Cluster) -> None:
     cluster.caller("alice")
     cluster.caller("bob")
     cluster.observer()
+    cluster.observer("stock watcher", "stock")
 
 
 async def weather(cluster: Cluster) -> dict[str, int]:
@@ -46,6 +47,9 @@ async def weather(cluster: Cluster) -> dict[str, int]:
         cluster.callers["alice"].load("stock", "count", rate=4, args=lambda number: (f"c{number}",), timeout=0.5),
         cluster.callers["bob"].load("orders", "look", rate=4, args=lambda number: (f"b{number}",)),
         cluster.callers["bob"].load("stock", "slow", rate=1, args=lambda number: (number % 7 / 2,), timeout=1.5),
+        cluster.callers["alice"].load(
+            "stock", "numbers", rate=1, args=lambda number: (number % 3 * 40,), timeout=3, streams=True
+        ),
     ]
     await storm(cluster, 30)
     await cluster.run(20)
@@ -53,6 +57,9 @@ async def weather(cluster: Cluster) -> dict[str, int]:
         load.stop()
     await cluster.run(5)
     await all_is_well(cluster)
+    for call in cluster.callers["alice"].calls:
+        if call.method == "numbers" and call.error is None:
+            assert call.result == list(range(call.args[0])), f"a stream lost or doubled something: {call}"
     return outcomes(cluster)
 
 

@@ -2,5 +2,6 @@
 
 from homeport.testing.simulate.cluster import Cluster
 from homeport.testing.simulate.running import Failed, Outcome, explore, simulate
+from homeport.testing.simulate.storm import storm
 
-__all__ = ["Cluster", "Failed", "Outcome", "explore", "simulate"]
+__all__ = ["Cluster", "Failed", "Outcome", "explore", "simulate", "storm"]

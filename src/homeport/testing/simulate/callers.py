@@ -104,11 +104,17 @@ class SimCaller:
         rate: float,
         args: Callable[[int], tuple[Any, ...]] = lambda number: (),
         timeout: float = 2.0,
+        streams: bool = False,
     ) -> Load:
-        """Call again and again, ``rate`` times a second at random moments, until ``stop()``."""
-        return Load(self, service, method, rate, args, timeout)
+        """Call again and again, ``rate`` times a second at random moments, until ``stop()``.
 
-    async def _do(self, service: str, method: str, args: tuple[Any, ...], timeout: float) -> Call:
+        The result of a method that ``streams`` is the list of its items.
+        """
+        return Load(self, service, method, rate, args, timeout, streams)
+
+    async def _do(
+        self, service: str, method: str, args: tuple[Any, ...], timeout: float, streams: bool = False
+    ) -> Call:
         """Carry out a call inside the caller's process, and enter it in the account."""
         client = await self._connected()
         call = Call(self.name, service, method, args, timeout)
@@ -117,7 +123,8 @@ class SimCaller:
         call.number = f"{self.name}/{len(self.calls)}"
         try:
             with context.metadata(**{CALL: call.number}), context.timeout(timeout):
-                call.result = await getattr(client.service(service), method)(*args)
+                answer = getattr(client.service(service), method)(*args)
+                call.result = [item async for item in answer] if streams else await answer
         except asyncio.CancelledError as error:
             call.error = error
             raise
@@ -143,7 +150,9 @@ class Load:
         rate: float,
         args: Callable[[int], tuple[Any, ...]],
         timeout: float,
+        streams: bool,
     ) -> None:
+        self._streams = streams
         self._caller, self._service, self._method = caller, service, method
         self._rate, self._args, self._timeout = rate, args, timeout
         self._number, self._most = 0, float("inf")
@@ -168,6 +177,7 @@ class Load:
             return
         if not process.paused and self._caller.client is not None:
             self._number += 1
-            call = self._caller._do(self._service, self._method, self._args(self._number), self._timeout)
+            args = self._args(self._number)
+            call = self._caller._do(self._service, self._method, args, self._timeout, self._streams)
             process.loop.call_soon(lambda: process.loop.create_task(call, name="load"))
         self._schedule()

@@ -225,9 +225,9 @@ class Cluster:
         caller = self.callers[name] = SimCaller(self.world, name, self.nodes[node].endpoint)
         return caller
 
-    def observer(self, name: str = "observer", node: str = "node") -> SimObserver:
-        """Start a program that watches everything and checks every word."""
-        return SimObserver(self.nodes[node], name)
+    def observer(self, name: str = "observer", *services: str, node: str = "node") -> SimObserver:
+        """Start a program that watches these services, or all, and checks every word."""
+        return SimObserver(self.nodes[node], name, services)
 
     def declarer(self, service: str, node: str = "node") -> SimDeclarer:
         """Make declarations at random and check after every crash that those that were answered stand."""

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class SimObserver:
     """Watches every service, now quickly, now slowly; loses its connection at times and resumes from where it was."""
 
-    def __init__(self, node: SimNode, name: str) -> None:
+    def __init__(self, node: SimNode, name: str, services: tuple[str, ...] = ()) -> None:
+        self.services = services
         self.node, self.name = node, name
         self.world = node.cluster.world
         self.rng = random.Random(f"homeport observer {self.world.seed} {name}")
@@ -51,10 +52,14 @@ class SimObserver:
             return link
 
         registry: RegistryApi = api_proxy(RegistryApi, REGISTRY_SERVICE, this, caller=self.name)
-        request = WatchRequest(from_revision=self.view.revision, store=self.view.store)
+        request = WatchRequest(services=self.services, from_revision=self.view.revision, store=self.view.store)
         asked_at = self.view.revision
+        first = True
         async with aclosing(registry.watch(request)) as items:  # type: ignore[type-var]
             async for item in items:
+                if not first and item.snapshot is None and not item.changes:
+                    self._say("was woken by nothing")
+                first = False
                 self._take(item, asked_at)
                 if self.rng.random() < 0.1:
                     await asyncio.sleep(self.rng.uniform(0.0, 2.0))  # slow: what happens meanwhile is coalesced
@@ -70,6 +75,8 @@ class SimObserver:
             if change.revision <= last:
                 self._say(f"was told of change {change.revision} after {last}")
             last = change.revision
+            if self.services and change.service not in self.services:
+                self._say(f"was told of {change.service}, which it did not ask for")
         self.view.fold(item)
         if item.snapshot is not None:
             self.whole = item.completeness is Completeness.COMPLETE
@@ -83,6 +90,7 @@ class SimObserver:
             return
         truth = life.at(item.revision)
         mine = shapes({one.id: one for name in self.view.names() for one in self.view.service(name).instances.values()})
+        truth = {name: found for name, found in truth.items() if not self.services or name in self.services}
         if mine != truth:
             self._say(f"sees {mine} at revision {item.revision}, and the registry had {truth}")
 
