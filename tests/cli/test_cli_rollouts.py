@@ -10,6 +10,7 @@ from cli_fakes import NOW, Place, instance, rollout
 
 from homeport.cli import rollouts
 from homeport.cli.commands import drain
+from homeport.errors import DeadlineExceeded
 from homeport.node.api import ServiceProgress
 
 if TYPE_CHECKING:
@@ -195,3 +196,19 @@ def test_eject_says_for_how_long_and_warns_of_the_last(homeport: Homeport, place
 def test_an_ejection_can_be_undone(homeport: Homeport, place: Place) -> None:
     assert homeport("eject", "cart-3f9c2a", "--undo", "--json").value["ejected"] is False
     assert place.client.registry.asked == [("readmit", "cart-3f9c2a", "let in again by operator", "homeport eject")]
+
+
+def test_an_application_that_takes_long_to_copy_is_asked_for_again(homeport: Homeport, place: Place) -> None:
+    place.client.node.course = [rollout("done", "done")]
+    patient, asked = place.client.node.deploy, []
+
+    async def slow(request: object) -> object:
+        asked.append(request)
+        if len(asked) < 3:
+            raise DeadlineExceeded("no answer in 10 s")
+        return await patient(request)  # type: ignore[arg-type]
+
+    place.client.node.deploy = slow  # type: ignore[method-assign, assignment]
+    ran = homeport("deploy", "shop")
+    assert (ran.code, len(asked)) == (0, 3)
+    assert "still being copied" in ran.err

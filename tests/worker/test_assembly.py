@@ -174,3 +174,28 @@ def test_a_callee_that_cannot_be_imported_leaves_its_caller_with_plain_data(capl
 
 def test_homeport_is_quiet_when_imported() -> None:
     assert homeport.service is service
+
+
+# -- singletons --------------------------------------------------------------------------------------------------------
+
+
+@service(singleton=True)
+class Ledger:
+    fence: int
+
+    async def write(self) -> int:
+        return self.fence
+
+
+@service(singleton=True)
+class Bridge:
+    async def cross(self) -> Any:
+        return await self.fence.open()  # another service of that name
+
+
+def test_a_singleton_is_given_the_token_it_shows_to_what_it_writes_to() -> None:
+    assert assemble(Ledger, planned_service(Ledger), {}, lambda *_: None, 7).fence == 7
+
+
+def test_a_service_of_that_name_is_not_shadowed_by_the_token() -> None:
+    assert assemble(Bridge, planned_service(Bridge), {}, lambda *_: "handle", 7).fence == "handle"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from homeport.node.api import Deploy, RolloutStatus
 
 ACTOR = "homeport deploy"
+TRIES = 12
 WORDS = ("status", "promote", "rollback")
 
 
@@ -86,7 +88,18 @@ def deploy(
 async def _deploy(client: Client, terminal: Terminal, request: Deploy) -> RolloutStatus:
     from homeport.cli.rollouts import follow
 
-    return await follow(client, terminal, await client.node.deploy(request))
+    return await follow(client, terminal, await _begin(client, terminal, request))
+
+
+async def _begin(client: Client, terminal: Terminal, request: Deploy) -> RolloutStatus:
+    """A large application takes longer to copy than an answer may take; what is copied by then is not copied again."""
+    from homeport.errors import DeadlineExceeded
+
+    for _ in range(TRIES):
+        with contextlib.suppress(DeadlineExceeded):
+            return await client.node.deploy(request)
+        terminal.note(f"the application is still being copied into a release{terminal.symbols.ellipsis}")
+    return await client.node.deploy(request)
 
 
 async def _decide(client: Client, terminal: Terminal, word: str, surge: int, soak: float) -> RolloutStatus:
