@@ -10,6 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.chaos.plan import DOUBLE, KINDS
 from tests.chaos.run import chaos
 
 SHOWN = 20  # broken promises; what is wrong with one is often wrong with many
@@ -28,7 +29,7 @@ def main() -> int:
 
     say(f"seed {seed}, {options.minutes:g} minutes")
     with tempfile.TemporaryDirectory(prefix="homeport-chaos-") as scratch:
-        report = asyncio.run(chaos(Path(scratch), seed, seconds=options.minutes * 60, say=say))
+        report = asyncio.run(chaos(Path(scratch), seed, seconds=options.minutes * 60, kinds=KINDS + DOUBLE, say=say))
     for one in report.broken[:SHOWN]:
         say(f"BROKEN: {one}")
     say(f"{len(report.broken)} promises broken; make chaos SEED={seed}" if report.broken else str(report))

@@ -8,9 +8,12 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 KILL, PAUSE = "kill", "pause"
+ORPHAN = "kill node, then"  # and a worker, while nobody is there to replace it
+ROLL = "kill node over the restart of"  # a service, by a rollout that the next node has to finish
 WORKER, FRONT, NODE = "worker", "front", "node"
 KILLS = tuple((KILL, of) for of in (WORKER, FRONT, NODE))
 KINDS = (*KILLS, *((PAUSE, of) for of in (WORKER, FRONT, NODE)))
+DOUBLE = ((ORPHAN, WORKER), (ROLL, WORKER))
 CALM = (0.3, 1.5)  # seconds between everything being well again and the next blow
 PAUSED = (4.0, 6.0)  # seconds; longer than a lease, shorter than what is taken for stuck
 AWAY = (0.0, 2.0)  # seconds that a killed node is left dead
@@ -20,10 +23,25 @@ class Blow(msgspec.Struct, frozen=True):
     """One process killed with -9, or stopped for a while."""
 
     calm: float  # seconds that all must have been well before it
-    action: str  # kill, pause
+    action: str
     of: str  # worker, front, node
     target: str  # name of the process
-    seconds: float  # that it is stopped, or that a killed node is left dead
+    seconds: float  # that it is stopped, that a killed node is left dead, or that a rollout goes before the node dies
+
+    @property
+    def service(self) -> str:
+        """That the targeted worker hosts."""
+        return self.target.rpartition("-")[0]
+
+    @property
+    def takes_node(self) -> bool:
+        """Whether the node process dies of it."""
+        return self.action in (ORPHAN, ROLL) or (self.action == KILL and self.of == NODE)
+
+    def may_end(self, name: str) -> bool:
+        """Whether the process of this name may end over it."""
+        replaced = self.action == ROLL and name.rpartition("-")[0] == self.service
+        return name == self.target or replaced or (name == NODE and self.takes_node)
 
     def __str__(self) -> str:
         what = f"{self.action} {self.of}" + (f" {self.target}" if self.of == WORKER else "")
@@ -37,5 +55,6 @@ def blows(seed: int, workers: Sequence[str], kinds: Sequence[tuple[str, str]] = 
     while True:
         for action, of in rng.sample(kinds, len(kinds)):
             target = rng.choice(workers) if of == WORKER else of
-            seconds = rng.uniform(*PAUSED) if action == PAUSE else rng.uniform(*AWAY) if of == NODE else 0.0
+            lasts = PAUSED if action == PAUSE else AWAY if of == NODE or (action, of) in DOUBLE else (0.0, 0.0)
+            seconds = rng.uniform(*lasts)
             yield Blow(rng.uniform(*CALM), action, of, target, seconds)

@@ -17,7 +17,8 @@ from homeport.errors import HomeportError, UnknownService
 from homeport.model import State
 from homeport.node.api import NodeStatus
 from homeport.nodes import read_node
-from tests.chaos.plan import FRONT, KILL, KINDS, NODE, PAUSE, WORKER, Blow, blows
+from tests.chaos import plan
+from tests.chaos.plan import FRONT, KILL, KINDS, NODE, ORPHAN, PAUSE, WORKER, Blow, blows
 from tests.chaos.shop import Shop
 from tests.chaos.traffic import Account, traffic
 from tests.chaos.verdict import Call, Struck, verdict
@@ -87,8 +88,8 @@ async def chaos(
     shop = Shop(scratch)
     try:
         await asyncio.to_thread(shop.start)
-        plan = blows(seed, shop.workers(), kinds)
-        report = await _under_load(shop, islice(plan, count) if count else _for(seconds, plan), say)
+        dealt = blows(seed, shop.workers(), kinds)
+        report = await _under_load(shop, islice(dealt, count) if count else _for(seconds, dealt), say)
         await asyncio.to_thread(shop.stop)
         left = shop.left_behind()
         report.broken += [f"process {pid} was left behind" for pid in left]
@@ -97,13 +98,13 @@ async def chaos(
         shop.clear()
 
 
-def _for(seconds: float, plan: Iterator[Blow]) -> Iterator[Blow]:
+def _for(seconds: float, dealt: Iterator[Blow]) -> Iterator[Blow]:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        yield next(plan)
+        yield next(dealt)
 
 
-async def _under_load(shop: Shop, plan: Iterator[Blow], say: Say) -> Report:
+async def _under_load(shop: Shop, dealt: Iterator[Blow], say: Say) -> Report:
     address = read_node(shop.data)
     assert address is not None
     struck: list[Struck] = []
@@ -113,7 +114,7 @@ async def _under_load(shop: Shop, plan: Iterator[Blow], say: Say) -> Report:
         looking = asyncio.create_task(onlooker.look(), name="chaos.onlooker")
         try:
             async with traffic(address.url, client, SHOPPERS, PROGRAMS) as account:
-                for blow in plan:
+                for blow in dealt:
                     await asyncio.sleep(blow.calm)
                     say(str(blow))
                     one, trouble = await _strike(shop, client, blow)
@@ -138,42 +139,57 @@ async def _strike(shop: Shop, client: Client, blow: Blow) -> tuple[Struck, list[
     before = shop.pids()
     pid = before[blow.target]
     at, wall = time.monotonic(), time.time()
-    if blow.action == KILL:
-        os.kill(pid, signal.SIGKILL)
-        over = time.monotonic()
-        if blow.of == NODE:
-            await asyncio.sleep(blow.seconds)
-            await asyncio.to_thread(shop.start)
-    else:
-        os.kill(pid, signal.SIGSTOP)
-        try:
-            await asyncio.sleep(blow.seconds)
-        finally:
-            os.kill(pid, signal.SIGCONT)
-        over = time.monotonic()
+    await _carry_out(shop, client, blow, before)
+    over = time.monotonic()
+    if blow.takes_node:
+        await asyncio.to_thread(shop.start)
     well = await _well_again(shop, client, blow, pid)
     after = shop.pids()
     trouble = [] if well else [f"{blow}: not well again within {READY_WITHIN:g} s: {await _status(client)}"]
-    others = [name for name in before if name != blow.target and before[name] != after.get(name)]
-    if blow.action == PAUSE and blow.of == WORKER and not await _told_unhealthy(client, blow.target, wall):
+    others = [name for name in before if not blow.may_end(name) and before[name] != after.get(name)]
+    if blow.action == PAUSE and blow.of == WORKER and not await _told_unhealthy(client, blow.service, wall):
         trouble.append(f"{blow}: nobody said that its instances were unhealthy")
     if others:
         trouble.append(f"{blow}: it took {', '.join(others)} with it")
     return Struck(blow=blow, at=at, over=over, well=time.monotonic()), trouble
 
 
+async def _carry_out(shop: Shop, client: Client, blow: Blow, pids: dict[str, int]) -> None:
+    """Strike; returns when what was struck may live again."""
+    pid = pids[blow.target]
+    match blow.action:
+        case plan.PAUSE:
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                await asyncio.sleep(blow.seconds)
+            finally:
+                os.kill(pid, signal.SIGCONT)
+        case plan.ORPHAN:
+            os.kill(pids[NODE], signal.SIGKILL)
+            await asyncio.sleep(blow.seconds / 10)
+            os.kill(pid, signal.SIGKILL)
+            await asyncio.sleep(blow.seconds)
+        case plan.ROLL:
+            await client.node.restart(blow.service, 1, 0.5, "chaos")
+            await asyncio.sleep(blow.seconds)
+            os.kill(pids[NODE], signal.SIGKILL)
+        case _:
+            os.kill(pid, signal.SIGKILL)
+            await asyncio.sleep(blow.seconds)
+
+
 async def _well_again(shop: Shop, client: Client, blow: Blow, pid: int) -> bool:
     end = time.monotonic() + READY_WITHIN
     while time.monotonic() < end:
-        replaced = blow.action != KILL or shop.pids().get(blow.target) not in (None, pid)
+        replaced = blow.action not in (KILL, ORPHAN) or shop.pids().get(blow.target) not in (None, pid)
         if replaced and await _ready(client) and (blow.of != FRONT or await asyncio.to_thread(shop.answers)):
             return True
         await asyncio.sleep(0.05)
     return False
 
 
-async def _told_unhealthy(client: Client, worker: str, since: float) -> bool:
-    entries = (await client.registry.why(worker.rpartition("-")[0])).entries
+async def _told_unhealthy(client: Client, service: str, since: float) -> bool:
+    entries = (await client.registry.why(service)).entries
     return any(entry.event.endswith("→ unhealthy") and entry.cause.at >= since for entry in entries)
 
 
@@ -182,9 +198,11 @@ async def _ready(client: Client) -> bool:
         async with asyncio.timeout(5):
             status = await client.node.status()
             instances = await client.registry.instances()
+            rollout = await client.node.rollout()
     except (HomeportError, TimeoutError):
         return False
-    return status.ready and all(one.state is State.READY for one in instances)
+    rolling = rollout is not None and not rollout.over
+    return status.ready and not rolling and all(one.state is State.READY for one in instances)
 
 
 async def _status(client: Client) -> NodeStatus | str:

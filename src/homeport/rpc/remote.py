@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from homeport.balancing.outliers import Probe
 from homeport.balancing.retries import Attempted, Outcome, Retry, next_step
-from homeport.errors import DeadlineExceeded, HomeportError, NotSent
+from homeport.errors import DeadlineExceeded, HomeportError, NoEndpoint, NotSent
 from homeport.rpc.client import ClientLink
 from homeport.rpc.context import CallContext
 from homeport.rpc.peers import Peer
-from homeport.rpc.routes import Route, clock, draw
+from homeport.rpc.routes import HOLD, Route, clock, draw
 from homeport.rpc.spec import CallSpec
 
 if TYPE_CHECKING:
@@ -101,7 +101,9 @@ class RemoteCalls:
                     raise
                 wait = self._next(route, spec, outcome, attempts, part_of_retry, deadline, now)
                 if wait is None:
-                    raise
+                    if outcome is not Outcome.UNREACHED or spec.retries.attempts < 2:
+                        raise
+                    unreached = error
                 if outcome in (Outcome.UNANSWERED, Outcome.FAILED):
                     context = _as_retry(context)
             except BaseException:
@@ -116,7 +118,11 @@ class RemoteCalls:
                 return value
             finally:
                 peer.in_flight -= 1
-            if wait:
+            if wait is None:
+                await self._changed(route, deadline, unreached)
+                tried.clear()
+                attempts, now = 0, clock()
+            elif wait:
                 await asyncio.sleep(wait)
                 now = clock()
 
@@ -145,6 +151,17 @@ class RemoteCalls:
             draw,
         )
         return step.after if isinstance(step, Retry) else None
+
+    async def _changed(self, route: Route, deadline: float | None, unreached: HomeportError) -> None:
+        """Until there is news of a service of which nobody could be reached: it may not be known yet who has died.
+
+        Raises: ``unreached``, when none came in time.
+        """
+        now = self._loop.time()
+        try:
+            await route.wait(now + HOLD if deadline is None else min(deadline, now + HOLD), now)
+        except NoEndpoint:
+            raise unreached from None
 
     async def hedged(
         self,
