@@ -182,7 +182,8 @@ def test_only_the_standard_library_and_declared_dependencies_are_imported() -> N
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project.get("optional-dependencies", {}).values()
     named = [*project["dependencies"], *(name for extra in extras for name in extra)]
-    declared = {re.split(r"[^\w-]", name)[0].replace("-", "_").lower() for name in named} | {"dotenv", "grpc", "homeport"}
+    declared = {re.split(r"[^\w-]", name)[0].replace("-", "_").lower() for name in named}
+    declared |= {"dotenv", "grpc", "homeport"}
     wrong = {
         module: roots_of(module) - declared - BROUGHT_BY_USERS - sys.stdlib_module_names - NEWER_STDLIB
         for module in modules()
