@@ -9,6 +9,9 @@ INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 INSTALLED_LOWEST := .venv-lowest/.installed
 
+# Compiled once here, not by each of a node's processes at each start: the setting of PYTHONDONTWRITEBYTECODE would have it so.
+compile = @env -u PYTHONDONTWRITEBYTECODE $(1)/bin/python -m compileall -q -j 0 src $(1)/lib >/dev/null 2>&1 || true
+
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all test-lowest lint types bench chaos lock format clean
 
@@ -39,8 +42,9 @@ format: $(INSTALLED_DEV) ## Bring the code into shape
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(INSTALLED_DEV) ## Measure; results with their commands are in benchmarks/RESULTS.md
-	$(BIN)/python -m benchmarks
+bench: $(INSTALLED_DEV) ## Measure; results with their commands are in benchmarks/RESULTS.md (make bench BENCH=--write)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --group bench
+	$(BIN)/python -m benchmarks $(BENCH)
 
 chaos: $(INSTALLED_DEV) ## Kill and stop the boutique's processes under load: make chaos SEED=7 MINUTES=5
 	$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
@@ -58,11 +62,13 @@ $(BIN)/python:
 
 $(INSTALLED): pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --editable .
+	$(call compile,$(VENV))
 	@touch $@
 
 $(INSTALLED_DEV): pyproject.toml requirements-dev.lock | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --requirement requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --no-deps --editable .
+	$(call compile,$(VENV))
 	@touch $(INSTALLED) $@
 
 $(INSTALLED_LOWEST): pyproject.toml | $(INSTALLED_DEV)
