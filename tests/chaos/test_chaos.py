@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.plan import KILLS, KINDS
+from tests.chaos.plan import DOUBLE, KILLS, KINDS
 from tests.chaos.run import chaos
 
 
@@ -23,5 +23,6 @@ async def test_a_worker_the_front_and_the_node_are_killed_and_no_promise_is_brok
 async def test_processes_are_killed_and_stopped_for_longer_than_a_lease_and_no_promise_is_broken(
     tmp_path: Path,
 ) -> None:
-    report = await chaos(tmp_path, seed=5, count=2 * len(KINDS))
+    kinds = KINDS + DOUBLE
+    report = await chaos(tmp_path, seed=5, count=2 * len(kinds), kinds=kinds)
     assert report.broken == []

@@ -6,7 +6,7 @@ from itertools import islice
 
 import pytest
 
-from tests.chaos.plan import FRONT, KILL, KINDS, NODE, PAUSE, WORKER, Blow, blows
+from tests.chaos.plan import FRONT, KILL, KINDS, NODE, ORPHAN, PAUSE, WORKER, Blow, blows
 from tests.chaos.verdict import Call, Struck, verdict
 
 WORKERS = ["cart-1", "email-1", "payment-1"]
@@ -69,6 +69,13 @@ def test_a_browser_is_cut_off_only_while_there_is_no_front() -> None:
     assert not broken(call("ConnectError", 20.5, 20.5, http=True, idempotent=True))
     assert broken(call("ConnectError", 10.1, 10.2, http=True))
     assert broken(call("ConnectError", 22.5, 22.5, http=True))
+
+
+def test_without_a_node_to_start_another_a_call_may_give_up_but_not_at_once() -> None:
+    orphan = Struck(blow=Blow(1.0, ORPHAN, WORKER, "cart-1", 1.0), at=30.0, over=31.0, well=36.0)
+    assert not verdict([call("NotSent", 30.2, 32.3, idempotent=True)], [orphan])
+    assert verdict([call("NotSent", 30.2, 30.3, idempotent=True)], [orphan])
+    assert verdict([call("NotSent", 9.9, 12.0, idempotent=True)], [DEATH])
 
 
 def test_nothing_hangs_beyond_its_deadline() -> None:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from tests.chaos.plan import FRONT, Blow
+from homeport.rpc.routes import HOLD
+from tests.chaos.plan import FRONT, ORPHAN, Blow
 
 UNSEEN = 0.5  # seconds after a death within which a caller may still send to the dead
 LATE = 3.0  # seconds beyond its deadline in which a call must have ended, on a busy machine
@@ -17,6 +18,12 @@ MAYBE_STARTED = frozenset({"ConnectionLost", "502 connection_lost", "DeadlineExc
 FAILED_INSIDE = frozenset({"RemoteError ConnectionLost", "500 remote_error"})
 # What any HTTP client sees when the front is gone.
 DISCONNECTED = frozenset({"ConnectError", "ReadError", "WriteError", "RemoteProtocolError"})
+
+# What a call ends in that has waited for an instance as long as it may, while there is no node to start one.
+NOBODY_THERE = frozenset(
+    {"NotSent", "NoEndpoint", "RemoteError NotSent", "RemoteError NoEndpoint", "503 not_sent", "503 no_endpoint"}
+    | {"RemoteError RemoteError", "500 remote_error"}
+)
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +60,10 @@ def _broken(call: Call, struck: Sequence[Struck]) -> str:
     if call.http and call.error in DISCONNECTED:
         without_front = any(one.blow.of == FRONT and _meets(call, one.at, one.well) for one in struck)
         return "" if without_front else "the front hung up, and nobody had touched it"
+    if call.error in NOBODY_THERE and call.ended - call.began >= HOLD - 0.1:
+        orphaned = [one for one in struck if one.blow.action == ORPHAN and _meets(call, one.at, one.well)]
+        if orphaned:
+            return ""
     if call.idempotent:
         return f"failed with {call.error}, and may be sent again"
     if call.error not in MAYBE_STARTED | FAILED_INSIDE:
