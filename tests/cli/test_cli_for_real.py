@@ -150,6 +150,27 @@ def test_in_the_background_it_is_looked_at_scaled_and_stopped(project: Project) 
     assert project.processes() == []
 
 
+@pytest.mark.long
+def test_what_runs_in_the_background_is_replaced_and_taken_back(project: Project) -> None:
+    assert project.value("run", "--detach", "--port", "0")["event"] == "ready"
+    restarted = project.homeport("restart", "visits", "--soak", "0")
+    assert restarted.returncode == 0
+    assert "visits restarted in" in restarted.stdout
+    source = project.folder / "greetings.py"
+    text = source.read_text()
+    source.write_text(text.replace("Hello", "Ahoy"))
+    assert project.value("deploy", ".", "--soak", "0")["rollout"]["stage"] == "done"
+    assert "Ahoy Ada!" in project.homeport("call", "greetings.hello", '["Ada"]').stdout
+    assert project.value("deploy", "rollback", "--soak", "0")["rollout"]["kind"] == "rollback"
+    assert "Hello Bob!" in project.homeport("call", "greetings.hello", '["Bob"]').stdout
+    source.write_text(text + "\nraise RuntimeError('not today')\n")
+    failed = project.homeport("deploy", ".", "--soak", "0")
+    assert failed.returncode == 1
+    assert "RuntimeError: not today" in failed.stderr
+    instance = project.value("ps")["instances"][0]["id"]
+    assert project.value("drain", instance)["drained"]
+
+
 def test_what_does_not_parse_is_told_like_a_compiler_and_nothing_starts(project: Project) -> None:
     (project.folder / "visits.py").write_text("class Visits(:\n")
     ran = project.homeport("run", "--detach")

@@ -126,6 +126,7 @@ async def test_a_restart_and_a_deploy_under_calls_fail_none(node: RealNode) -> N
         assert {entry.cause.actor for entry in story.entries if entry.event.endswith("draining")} == {"test"}
 
 
+@pytest.mark.long
 async def test_code_that_raises_on_import_is_rolled_back_and_the_old_goes_on(node: RealNode) -> None:
     async with ready(node) as client:
         load = Load()
@@ -154,6 +155,7 @@ async def test_a_contract_that_callers_would_notice_is_refused_with_the_differen
         assert await client.service("payment").process(5) is not None
 
 
+@pytest.mark.long
 async def test_a_trial_holds_until_somebody_decides(node: RealNode) -> None:
     async with ready(node) as client:
         change(node)
@@ -184,7 +186,7 @@ async def test_a_singleton_is_replaced_behind_a_higher_token_with_its_calls_held
         assert all(answer[0] == answer[1] for answer in load.answers if isinstance(answer, list))
 
 
-@pytest.mark.parametrize("seconds", [0.0, 0.8])
+@pytest.mark.parametrize("seconds", [pytest.param(0.0, marks=pytest.mark.long), 0.8])
 async def test_a_deploy_whose_node_is_killed_is_finished_by_the_next_one(node: RealNode, seconds: float) -> None:
     async with ready(node) as client:
         await client.node.scale("payments", 2, "test")
@@ -202,6 +204,7 @@ async def test_a_deploy_whose_node_is_killed_is_finished_by_the_next_one(node: R
         assert await client.service("payment").process(5) is not None
 
 
+@pytest.mark.long
 async def test_a_return_whose_node_is_killed_is_finished_by_the_next_one(node: RealNode) -> None:
     async with ready(node) as client:
         release = (await client.node.status()).release
@@ -216,6 +219,7 @@ async def test_a_return_whose_node_is_killed_is_finished_by_the_next_one(node: R
         assert {one.release for one in await instances(client, "payments")} == {release}
 
 
+@pytest.mark.long
 async def test_what_was_deployed_from_elsewhere_outlives_the_node(node: RealNode, tmp_path: Path) -> None:
     async with ready(node) as client:
         elsewhere = tmp_path / "next"
