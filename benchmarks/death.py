@@ -194,7 +194,7 @@ def killed(kills: dict[int, list[Kill]]) -> Table:
 def lost(kills: dict[int, list[Kill]], paused: list[Pause]) -> Table:
     cases: dict[str, Sequence[Kill | Pause]] = {f"{count:,} callers, killed": of for count, of in kills.items()}
     if paused:
-        cases[f"{paused[0].callers} callers, paused"] = paused
+        cases[f"{paused[0].callers:,} callers, paused"] = paused
     rows = []
     for case, of in cases.items():
         made = sum(one.calls for ending in of for one in ending.calls.values())
@@ -220,7 +220,7 @@ def stopped(paused: list[Pause]) -> Table:
         ("the registry says `unhealthy`", str(len(unhealthy)), *milliseconds(unhealthy)),
         ("never stopped", str(sum(one.still for one in paused)), "", "", ""),
     ]
-    title = f"Paused, {paused[0].callers} callers, {len(paused)} times"
+    title = f"Paused, {paused[0].callers:,} callers, {len(paused)} times"
     return Table(("what", "count", "p50 ms", "p99 ms", "max ms"), rows, title)
 
 
