@@ -121,7 +121,7 @@ async def running(folder: Path) -> AsyncIterator[Node]:
         yield node
     finally:
         await node.close()
-        ambient._installed.clear()
+        assert ambient.installed() is None, "a worker that has ended lends its connections to nobody"
 
 
 @pytest.fixture(autouse=True)

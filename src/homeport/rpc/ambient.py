@@ -13,5 +13,10 @@ def install(standing: Standing, caller: Caller) -> None:
     _installed[:] = [(standing, caller)]
 
 
+def remove(standing: Standing) -> None:
+    """The worker has ended."""
+    _installed[:] = [one for one in _installed if one[0] is not standing]
+
+
 def installed() -> tuple[Standing, Caller] | None:
     return _installed[0] if _installed else None

@@ -109,6 +109,7 @@ class Worker(Hosting):
                     await self._drain_all(server, cause)
                 await self._standing.leave(cause)
         finally:
+            ambient.remove(self._standing)
             for task in self._tasks:
                 task.cancel()
             await self._caller.close()
