@@ -16,7 +16,6 @@ import msgspec
 
 from homeport.errors import HomeportError
 from homeport.health.dump import offer_dump
-from homeport.health.dump import offer_dump
 from homeport.logfiles import RotatingWriter
 from homeport.model import Cause, State
 from homeport.registry.api import (
