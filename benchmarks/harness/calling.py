@@ -21,7 +21,6 @@ import homeport
 from benchmarks.harness.choices import CHOICES
 from homeport.balancing.outliers import Effects
 from homeport.client import Client
-from homeport.errors import HomeportError
 from homeport.rpc.peers import Peer
 from homeport.rpc.routes import Route
 
@@ -126,7 +125,7 @@ class Callers:
         began = perf_counter()
         try:
             await call
-        except HomeportError as error:
+        except Exception as error:  # whatever it is, the call has failed
             tally.failed[type(error).__name__] += 1
         else:
             tally.seconds.append(perf_counter() - began)
