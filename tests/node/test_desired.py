@@ -157,6 +157,31 @@ def test_a_singleton_ends_before_its_successor_starts() -> None:
     assert started(some.exited("clock-1", CRASH, now=3, draw=0.5)) == ["clock-1"]
 
 
+def test_one_that_is_to_leave_is_replaced_first() -> None:
+    some = fleet()
+    some.wish({"cart": wish(2)}, now=0)
+    for name in ("cart-1", "cart-2"):
+        some.ready(name, now=1)
+    assert started(some.retire("cart-1", WHY, now=2)) == ["cart-3"]
+    assert some.retire("cart-1", WHY, now=2) == [], "it has been told"
+    assert some.ready("cart-3", now=3) == [Drain(worker="cart-1", cause=WHY)]
+
+
+def test_one_that_is_to_leave_and_crashes_is_not_started_again() -> None:
+    some = fleet()
+    some.wish({"cart": wish()}, now=0)
+    some.retire("cart-1", WHY, now=1)
+    some.exited("cart-1", CRASH, now=2, draw=0.5)
+    assert list(some.workers) == ["cart-2"]
+
+
+def test_what_was_told_to_leave_goes_before_others_when_fewer_are_wanted() -> None:
+    some = fleet()
+    some.adopt("cart-1", {"cart": 1}, "r1", started=0, ready=True, leaving=WHY)
+    some.adopt("cart-2", {"cart": 1}, "r1", started=0, ready=True)
+    assert some.wish({"cart": wish()}, now=1) == [Drain(worker="cart-1", cause=WHY)]
+
+
 # -- single ------------------------------------------------------------------------------------------------------------
 
 

@@ -403,9 +403,10 @@ class Node:
         self.watch = Watch(self.now)
         for worker, (service, version) in self.running.items():
             ready = worker in self.ready
-            self.fleet.adopt(worker, {service: 1}, version.release, self.now, ready=ready, round=version.round)
-        for worker in list(self.draining):
-            self.fleet.adopt_leaving(worker, CRASH, self.now)
+            leaving = CRASH if worker in self.draining else None
+            self.fleet.adopt(
+                worker, {service: 1}, version.release, self.now, ready=ready, round=version.round, leaving=leaving
+            )
         self.apply()
         self.look()
 

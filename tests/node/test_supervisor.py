@@ -263,13 +263,18 @@ def instance(name: str, worker: str) -> Instance:
     return Instance(id=name, service="cart", endpoints=(), state=State.READY, worker=worker)
 
 
-async def test_a_drained_instance_is_replaced_at_once(bench: Bench) -> None:
-    bench.registry.sessions.add("cart-1")
+async def test_a_drained_instance_leaves_once_another_is_ready_in_its_place(bench: Bench) -> None:
+    bench.registry.sessions |= {"cart-1", "cart-2"}
     bench.wish(cart=1)
+    bench.supervisor.ready("cart-1")
     assert bench.supervisor.retire(instance("cart-new", "cart-1"), WHY)
     assert bench.launcher.started == ["cart-1", "cart-2"]
     assert bench.launcher.left["cart-1"].what == WHY.what, "its successor is to know"
+    assert bench.registry.sent == []
     assert not bench.supervisor.retire(instance("cart-new", "cart-1"), WHY), "it is leaving already"
+    bench.supervisor.ready("cart-2")
+    ((worker, command),) = bench.registry.sent
+    assert (worker, command.cause.what) == ("cart-1", WHY.what)  # type: ignore[union-attr]
 
 
 async def test_of_a_shared_worker_exactly_the_named_instance_is_drained() -> None:
@@ -285,15 +290,16 @@ async def test_of_a_shared_worker_exactly_the_named_instance_is_drained() -> Non
 
 
 async def test_a_worker_that_an_earlier_node_had_told_to_leave_is_told_again(bench: Bench) -> None:
-    bench.registry.sessions.add("cart-1")
+    bench.registry.sessions |= {"cart-1", "cart-2"}
     process = bench.launcher.processes["cart-1"] = FakeProcess()
     record = Record(name="cart-1", pid=process.pid, release="r1", services={"cart": 1}, leaving=WHY)
     bench.supervisor.adopt(record, process)
     bench.wish(cart=1)
+    assert bench.launcher.started == ["cart-2"]
+    bench.supervisor.ready("cart-2")
     ((worker, command),) = bench.registry.sent
     assert isinstance(command, DrainWorker)
     assert (worker, command.cause.what) == ("cart-1", WHY.what)
-    assert bench.launcher.started == ["cart-2"]
     await bench.clock.advance(16)
     assert signal.SIGKILL in process.signals
 

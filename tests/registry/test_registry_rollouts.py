@@ -9,6 +9,8 @@ import pytest
 
 from homeport.model import Cause, Instance, State
 from homeport.registry.api import Counters, Heartbeat, OpenSession, StartInstance
+from homeport.registry.server import Registry
+from homeport.testing.clock import FakeClock
 from tests.registry.harbour import Harbour, Worker, harbour, settled
 
 WHY = Cause(what="ejected by operator", actor="test")
@@ -107,3 +109,19 @@ async def test_a_trial_of_one_service_is_none_of_another(port: Harbour) -> None:
     await worker.register("cart", "email")
     await port.registry.try_out("cart", "r2", 0.1)
     assert {one.service: one.share for one in await port.registry.instances()} == {"cart": 0.1, "email": 0.0}
+
+
+# -- leaving while nobody looks ----------------------------------------------------------------------------------------
+
+
+async def test_who_had_been_told_to_leave_and_did_so_unseen_is_gone_for_that(tmp_path: Path) -> None:
+    alive: set[int] = set()
+    async with harbour(tmp_path, alive=alive) as port:
+        for name in ("told", "crashed"):
+            await port.worker(name, "cart")
+    alive.clear()
+    told = Cause(what="drained", actor="homeport drain")
+    async with Registry.open(tmp_path, clock=FakeClock(), alive=alive.__contains__, leaving={"told": told}) as registry:
+        story = await registry.why("cart")
+    gone = {entry.instance: entry.cause.what for entry in story.entries if entry.event == "gone"}
+    assert gone == {"cart@told": "drained", "cart@crashed": "process exited"}

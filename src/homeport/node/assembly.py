@@ -73,6 +73,7 @@ async def serve(spec: NodeSpec, environ: Mapping[str, str], clock: Clock) -> Non
                     clock=clock,
                     alive=_alive,
                     damping=damping(config.health),
+                    leaving=Records(data / "run" / "workers").leaving(),
                 )
                 registry = await stack.enter_async_context(opening)
                 edition = await reading

@@ -56,6 +56,7 @@ class Worker:
     kill_at: float = 0.0
     cause: Cause | None = None  # of its last end, or of its drain
     round: int = field(default=0, kw_only=True)
+    retiring: Cause | None = field(default=None, kw_only=True)  # why it is to leave once it can be spared
     adopted: bool = field(default=False, kw_only=True)
 
 
@@ -123,12 +124,13 @@ class Fleet:
         return self._reconcile(now)
 
     def retire(self, worker: str, cause: Cause, now: float, *, service: str = "", instance: str = "") -> list[Effect]:
-        """Drain a worker, or one instance of a worker that hosts more; what is then missing is started."""
+        """Have a worker leave once another can stand in for it, or drain one instance of a worker that hosts more."""
         known = self.workers.get(worker)
-        if known is None or known.phase is Phase.DRAINING:
+        if known is None or known.phase is Phase.DRAINING or known.retiring is not None:
             return []
         if not instance or sum(known.services.values()) <= 1:
-            return [*self._drain(known, cause, now), *self._reconcile(now)]
+            known.retiring = cause
+            return self._reconcile(now)
         known.services[service] -= 1
         gone = DrainInstances(worker=worker, service=service, count=1, cause=cause, named=(instance,))
         return [gone, *self._reconcile(now)]
@@ -142,18 +144,29 @@ class Fleet:
     # -- what happens --------------------------------------------------------------------------------------------------
 
     def adopt(
-        self, worker: str, services: Mapping[str, int], release: str, started: float, *, ready: bool, round: int = 0
+        self,
+        worker: str,
+        services: Mapping[str, int],
+        release: str,
+        started: float,
+        *,
+        ready: bool,
+        round: int = 0,
+        leaving: Cause | None = None,
     ) -> None:
-        """Take over a running worker; the next ``wish`` decides whether it belongs."""
+        """Take over a running worker; the next ``wish`` decides whether it belongs, or is told again to leave."""
         phase = Phase.RUNNING if ready else Phase.STARTING
-        backoff = Backoff(self._limits)
         self.workers[worker] = Worker(
-            worker, dict(services), release, started, backoff, phase, round=round, adopted=True
+            worker,
+            dict(services),
+            release,
+            started,
+            Backoff(self._limits),
+            phase,
+            round=round,
+            retiring=leaving,
+            adopted=True,
         )
-
-    def adopt_leaving(self, worker: str, cause: Cause, now: float) -> list[Effect]:
-        """An adopted worker had been told to leave; it is told again."""
-        return self._drain(self.workers[worker], cause, now)
 
     def ready(self, worker: str, now: float) -> list[Effect]:
         """All instances of the worker are ready."""
@@ -278,6 +291,8 @@ class Fleet:
         return total
 
     def _why_old(self, worker: Worker) -> Cause:
+        if worker.retiring is not None:
+            return worker.retiring
         wished = [self.wishes[service] for service in worker.services if service in self.wishes]
         if not wished:
             return Cause(what="no longer part of the application", actor=SUPERVISOR)
@@ -301,7 +316,7 @@ class Fleet:
         return worker.phase is not Phase.DRAINING and self._current(worker)
 
     def _current(self, worker: Worker) -> bool:
-        return all(
+        return worker.retiring is None and all(
             (wish := self.wishes.get(service)) is not None
             and (wish.release, wish.round) == (worker.release, worker.round)
             for service in worker.services
@@ -339,10 +354,10 @@ def _allowed(wish: Wish) -> int:
     return wish.replicas if wish.fresh is None else min(wish.fresh, wish.replicas)
 
 
-def _first_to_go(worker: Worker) -> tuple[int, int, float]:
-    """Without a process before starting before running; those that host one service before a group; newest first."""
+def _first_to_go(worker: Worker) -> tuple[bool, bool, int, float]:
+    """Told to leave; those that host one service; without a process before starting before running; newest first."""
     order = {Phase.BACKING_OFF: 0, Phase.STARTING: 1, Phase.RUNNING: 2, Phase.DRAINING: 3}
-    return (len(worker.services) > 1, order[worker.phase], -worker.started)
+    return (worker.retiring is None, len(worker.services) > 1, order[worker.phase], -worker.started)
 
 
 def _free_name(base: str, taken: Iterable[str]) -> str:

@@ -84,17 +84,22 @@ class NodeProcess:
         self._supervisor.scale(service, count, cause)
         self._rolling.hear()
 
-    def drain_instance(self, instance: str, cause: Cause) -> None:
-        """Drain one instance; the fleet replaces it.
+    async def drain_instance(self, instance: str, cause: Cause) -> None:
+        """Have one instance leave once another is ready in its place; a singleton's stands by until it has left.
 
         Raises:
             UnknownService: no worker of this node has it.
-            BadArguments: it is leaving already.
+            BadArguments: it is leaving already, or a rollout is replacing it.
         """
         found = self._census.instance(instance)
         if found is None or found.worker not in self.workers:
             raise UnknownService(instance, self._census.ids())
-        if not self._supervisor.retire(found, cause):
+        going, wish = self._rolling.going, self.wishes.get(found.service)
+        if going is not None and found.service in {*going.before, *going.after}:
+            raise BadArguments(f"{going.id} is replacing the instances of {found.service!r}; wait, or roll it back")
+        if wish is not None and wish.singleton:
+            await self._orders.restart(found.service, 1, 0.0, cause.actor)
+        elif not self._supervisor.retire(found, cause):
             raise BadArguments(f"{instance} is leaving already; see `homeport why {instance}`")
 
     def hear(self, change: Change) -> None:

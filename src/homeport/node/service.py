@@ -31,7 +31,7 @@ class NodeProcess(Protocol):
 
     def status(self) -> NodeStatus: ...
     def scale(self, service: str, replicas: int, cause: Cause) -> None: ...
-    def drain_instance(self, instance: str, cause: Cause) -> None: ...
+    async def drain_instance(self, instance: str, cause: Cause) -> None: ...
     def ask_to_stop(self, actor: str) -> None: ...
     def ask_to_die(self, actor: str) -> None: ...
 
@@ -92,12 +92,13 @@ class NodeService:
         return self._told(await self._orders.restart(service, surge, soak, actor))
 
     async def drain_instance(self, instance: str, actor: str) -> None:
-        """Take one instance out of service; another is started in its place.
+        """Take one instance out of service, once another is ready in its place.
 
         Raises:
             UnknownService: no worker here has it.
+            BadArguments: it is leaving already, or a rollout is replacing it.
         """
-        self._process.drain_instance(instance, Cause(what="drained", actor=actor, at=self._clock.wall()))
+        await self._process.drain_instance(instance, Cause(what="drained", actor=actor, at=self._clock.wall()))
 
     async def deploy(self, request: Deploy) -> RolloutStatus:
         """Have another state of the code take over; returns when that has begun.

@@ -130,13 +130,18 @@ class Supervisor:
         """Take over a worker that runs already; ``wish`` decides whether it stays."""
         now, age = self._clock.now(), max(0.0, self._clock.wall() - record.started)
         self._fleet.adopt(
-            record.name, record.services, record.release, now - age, ready=record.ready, round=record.round
+            record.name,
+            record.services,
+            record.release,
+            now - age,
+            ready=record.ready,
+            round=record.round,
+            leaving=record.leaving,
         )
         self._processes[record.name] = process
         self._watch(record.name)
         log.info("worker.adopted", extra={"worker": record.name, "pid": record.pid})
         if record.leaving is not None:
-            self._carry_out(self._fleet.adopt_leaving(record.name, record.leaving, now))
             return
         for service, count in record.services.items():
             left = self._registry.instances_at(record.name, service)
@@ -146,12 +151,15 @@ class Supervisor:
                 )
 
     def retire(self, instance: Instance, cause: Cause) -> bool:
-        """Drain one instance, and have it replaced; ``False`` when its worker is leaving already."""
-        effects = self._fleet.retire(
-            instance.worker, cause, self._clock.now(), service=instance.service, instance=instance.id
-        )
+        """Have one instance leave, and replaced first; ``False`` when its worker is leaving already."""
+        workers, name, now = self._fleet.workers, instance.worker, self._clock.now()
+        if workers[name].phase is Phase.DRAINING or workers[name].retiring is not None:
+            return False
+        effects = self._fleet.retire(name, cause, now, service=instance.service, instance=instance.id)
+        if name in workers and workers[name].retiring is not None:  # else only one of its instances leaves
+            self._launcher.leaving(name, cause)
         self._carry_out(effects)
-        return bool(effects)
+        return True
 
     def ready(self, worker: str) -> None:
         """All instances of the worker have become ready."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
@@ -91,12 +91,14 @@ class Registry:
         clock: Clock | None = None,
         alive: Callable[[int], bool] | None = None,
         damping: DampingLimits | None = DampingLimits(),  # noqa: B008 - a value
+        leaving: Mapping[str, Cause] | None = None,
     ) -> AsyncIterator[Registry]:
         """A running registry on the data in ``folder``, closed when the block ends.
 
         ``alive`` says whether the process of a worker still runs: an instance whose lease expires is then unhealthy,
-        not gone. ``damping`` says when one that flaps is held back; ``None``: never. ``recovery`` of the registry says
-        what opening found.
+        not gone. ``damping`` says when one that flaps is held back; ``None``: never. ``leaving`` says
+        why workers had been told to leave before the registry went down: those that have are gone for that.
+        ``recovery`` of the registry says what opening found.
 
         Raises:
             FolderInUse: another process has the folder open.
@@ -106,7 +108,7 @@ class Registry:
         failure: Exception | None = None
         async with EmbeddedStore.open(folder) as store, asyncio.TaskGroup() as tasks:
             registry = cls(store, node, clock or SystemClock(), alive, damping, tasks)
-            await registry._restore()
+            await registry._restore(leaving or {})
             running = [
                 tasks.create_task(registry._tick_forever(), name="registry.tick"),
                 tasks.create_task(registry._settle_forever(), name="registry.settle"),
@@ -338,7 +340,7 @@ class Registry:
 
     # -- behind the scenes ---------------------------------------------------------------------------------------------
 
-    async def _restore(self) -> None:
+    async def _restore(self, leaving: Mapping[str, Cause]) -> None:
         report = self.recovery
         level = logging.ERROR if report.lost else logging.INFO
         log.log(
@@ -354,7 +356,7 @@ class Registry:
                 "aside": report.aside,
             },
         )
-        await self._workers.restore()
+        await self._workers.restore(leaving)
         self._wellbeing.restore()
         self._outsiders.restore()
         if not report.fresh:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
 import msgspec
 
@@ -71,12 +71,16 @@ class Workers:
 
     # -- sessions ------------------------------------------------------------------------------------------------------
 
-    async def restore(self) -> None:
-        """Take up the sessions of before a restart: those of dead processes end, the others have time to come back."""
+    async def restore(self, leaving: Mapping[str, Cause]) -> None:
+        """Take up the sessions of before a restart: those of dead processes end, the others have time to come back.
+
+        ``leaving`` says why workers had been told to leave.
+        """
         for record in list(self._catalog.sessions.values()):
             if record.pid and self._alive is not None and not self._alive(record.pid):
                 evidence = f"process {record.pid} ended while the registry was down"
-                await self._end(record, self._ledger.cause("process exited", "registry", evidence))
+                exited = self._ledger.cause("process exited", "registry", evidence)
+                await self._end(record, leaving.get(record.worker, exited))
             else:
                 self.leases.open(record.id, record.ttl, self._clock.now(), grace=record.ttl)
                 self._belongs(record.id)
