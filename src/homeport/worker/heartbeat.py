@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from time import monotonic
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from homeport.errors import HomeportError
 from homeport.health.stalls import StallWatch
@@ -17,6 +17,8 @@ from homeport.rpc.blocking import BlockingLink
 from homeport.rpc.frames import Bind
 
 log = logging.getLogger("homeport.worker")
+
+V = TypeVar("V")
 
 LAG_TICK = 0.25  # seconds between looks at the loop
 NO_STALLS = float("inf")
@@ -78,14 +80,14 @@ class HeartbeatThread:
         link: BlockingLink | None = None
         due, told = monotonic() + self._period, False
         while not self._stop.wait(min(LAG_TICK, self._period)):
-            stalled, blocked_in = self._stalls.look()
+            stalled, blocked_in = self._unless_it_fails(self._stalls.look, (0.0, ""))
             if monotonic() < due and bool(stalled) == told:
                 continue
             due, told = monotonic() + self._period, bool(stalled)
             try:
                 if link is None:
                     link = BlockingLink(self._endpoint, name=self._name, token=self._token, timeout=self._period)
-                counters = self._counters()
+                counters: dict[str, Counters] = self._unless_it_fails(self._counters, {})
                 beat = Heartbeat(
                     session=self._session,
                     lag=round(self.lag, 3),
@@ -95,14 +97,28 @@ class HeartbeatThread:
                     counters=counters,
                 )
                 reply = link.call(_BEAT, beat)
-                if not reply["known"]:
-                    self._loop.call_soon_threadsafe(self._lost)
+                if not reply["known"] and not self._call_on_loop(self._lost):
+                    break
             except (HomeportError, OSError) as error:
                 log.debug("heartbeat.missed", extra={"error": str(error)})
                 if link is not None:
                     link.close()
                 link = None
-            except RuntimeError:  # the loop is closed: the worker is ending
-                return
         if link is not None:
             link.close()
+
+    def _call_on_loop(self, callback: Callable[[], None]) -> bool:
+        """Whether there still is a loop; without one the worker is ending."""
+        try:
+            self._loop.call_soon_threadsafe(callback)
+        except RuntimeError:
+            return False
+        return True
+
+    def _unless_it_fails(self, look: Callable[[], V], otherwise: V) -> V:
+        """A fault in what a beat tells must not end the beating: the worker would lose its lease."""
+        try:
+            return look()
+        except Exception:
+            log.exception("heartbeat.untold")
+            return otherwise
