@@ -28,7 +28,7 @@ def drain(
 ) -> None:
     """Drain one instance; another takes its place.
 
-    It takes calls until every caller knows, finishes those it has, and ends.
+    Once that is ready, it takes calls until every caller knows, finishes those it has, and ends.
 
     Examples:
 
