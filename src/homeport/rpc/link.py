@@ -94,8 +94,9 @@ class Link(asyncio.BufferedProtocol):
 
     def flush(self) -> None:
         out = self._out
-        if out and self._transport is not None and not self.closed:
-            self._transport.write(out[0] if len(out) == 1 else b"".join(out))
+        transport = self._transport
+        if out and transport is not None and not self.closed and not transport.is_closing():
+            transport.write(out[0] if len(out) == 1 else b"".join(out))
             out.clear()
 
     def close(self, error: HomeportError | None = None) -> None:

@@ -311,6 +311,7 @@ class ServerLink(Link):
                     self.send(pack_header(len(body), call_id, 0, ITEM, 0) + body)
                     if len(body) >= LARGE_ITEM:
                         self.flush()
+                    item, body = None, b""  # a watcher may wait for days, and must not keep what it has been told
             self.send(frame(END, call_id))
         except BaseException as error:
             edge.errors += 1
