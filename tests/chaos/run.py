@@ -137,6 +137,7 @@ def _count(account: Account) -> str:
 
 async def _strike(shop: Shop, client: Client, blow: Blow) -> tuple[Struck, list[str]]:
     before = shop.pids()
+    blow = _aimed(blow, before)
     pid = before[blow.target]
     at, wall = time.monotonic(), time.time()
     await _carry_out(shop, client, blow, before)
@@ -152,6 +153,14 @@ async def _strike(shop: Shop, client: Client, blow: Blow) -> tuple[Struck, list[
     if others:
         trouble.append(f"{blow}: it took {', '.join(others)} with it")
     return Struck(blow=blow, at=at, over=over, well=time.monotonic()), trouble
+
+
+def _aimed(blow: Blow, pids: dict[str, int]) -> Blow:
+    """At the worker that hosts the service now: a rollout gives its successor another name."""
+    if blow.target in pids:
+        return blow
+    hosting = sorted(name for name in pids if name.rpartition("-")[0] == blow.service)
+    return msgspec.structs.replace(blow, target=hosting[0])
 
 
 async def _carry_out(shop: Shop, client: Client, blow: Blow, pids: dict[str, int]) -> None:

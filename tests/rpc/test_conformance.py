@@ -144,7 +144,7 @@ async def test_a_deadline_is_also_a_timeout_error(mode: str, tmp_path: Path) -> 
 async def test_a_timeout_block_bounds_calls_over_every_hop(mode: str, tmp_path: Path) -> None:
     async with world(mode, tmp_path, Bank, Till) as w:
         with pytest.raises(DeadlineExceeded):
-            with homeport.timeout(0.03):
+            with homeport.timeout(0.2):
                 await w.get(Till).patient(5)
         await settled(lambda: w.hosted("bank").target.cancelled == 1)
 

@@ -205,8 +205,8 @@ class Caller:
             return self._local_stream(local, spec, args, kwargs, deadline, parent)
         body = spec.encode(args, kwargs)
         tried: list[Peer] = []
+        patience = self.deadline(spec.timeout, parent)
         while True:
-            patience = self.deadline(spec.timeout, parent)
             peer = await self.choose(route, spec, args, kwargs, patience, tried)
             local = route.locals.get(peer.instance.id) if route.locals else None
             if local is not None:
@@ -223,8 +223,11 @@ class Caller:
                 items = link.stream(number, spec.name, body, spec.decode, deadline, parent, spec.idle)
             except Unavailable as error:
                 route.failed(peer, begun, clock() - now, clock(), None, error)
-                if not error.never_started or len(tried) >= STREAM_ATTEMPTS:
+                if not error.never_started:
                     raise
+                if len(tried) >= STREAM_ATTEMPTS:
+                    await self._remote.changed(route, patience, error)
+                    tried.clear()
                 continue
             route.gave_up(peer, begun, 0.0, clock(), None)  # how long a stream takes says nothing of the instance
             return items

@@ -119,7 +119,7 @@ class RemoteCalls:
             finally:
                 peer.in_flight -= 1
             if wait is None:
-                await self._changed(route, deadline, unreached)
+                await self.changed(route, deadline, unreached)
                 tried.clear()
                 attempts, now = 0, clock()
             elif wait:
@@ -152,7 +152,7 @@ class RemoteCalls:
         )
         return step.after if isinstance(step, Retry) else None
 
-    async def _changed(self, route: Route, deadline: float | None, unreached: HomeportError) -> None:
+    async def changed(self, route: Route, deadline: float | None, unreached: HomeportError) -> None:
         """Until there is news of a service of which nobody could be reached: it may not be known yet who has died.
 
         Raises: ``unreached``, when none came in time.
