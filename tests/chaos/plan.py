@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -42,6 +42,12 @@ class Blow(msgspec.Struct, frozen=True):
         """Whether the process of this name may end over it."""
         replaced = self.action == ROLL and name.rpartition("-")[0] == self.service
         return name == self.target or replaced or (name == NODE and self.takes_node)
+
+    def replaced(self, pids: Mapping[str, int], before: Container[int]) -> bool:
+        """Whether another process than ``before`` has taken the place of what was killed, under whatever name."""
+        hosting = self.service or self.target  # front and node are named alike
+        alike = [pid for name, pid in pids.items() if (name.rpartition("-")[0] or name) == hosting]
+        return any(pid not in before for pid in alike)
 
     def __str__(self) -> str:
         what = f"{self.action} {self.of}" + (f" {self.target}" if self.of == WORKER else "")

@@ -138,13 +138,12 @@ def _count(account: Account) -> str:
 async def _strike(shop: Shop, client: Client, blow: Blow) -> tuple[Struck, list[str]]:
     before = shop.pids()
     blow = _aimed(blow, before)
-    pid = before[blow.target]
     at, wall = time.monotonic(), time.time()
     await _carry_out(shop, client, blow, before)
     over = time.monotonic()
     if blow.takes_node:
         await asyncio.to_thread(shop.start)
-    well = await _well_again(shop, client, blow, pid)
+    well = await _well_again(shop, client, blow, set(before.values()))
     after = shop.pids()
     trouble = [] if well else [f"{blow}: not well again within {READY_WITHIN:g} s: {await _status(client)}"]
     others = [name for name in before if not blow.may_end(name) and before[name] != after.get(name)]
@@ -187,10 +186,10 @@ async def _carry_out(shop: Shop, client: Client, blow: Blow, pids: dict[str, int
             await asyncio.sleep(blow.seconds)
 
 
-async def _well_again(shop: Shop, client: Client, blow: Blow, pid: int) -> bool:
+async def _well_again(shop: Shop, client: Client, blow: Blow, before: set[int]) -> bool:
     end = time.monotonic() + READY_WITHIN
     while time.monotonic() < end:
-        replaced = blow.action not in (KILL, ORPHAN) or shop.pids().get(blow.target) not in (None, pid)
+        replaced = blow.action not in (KILL, ORPHAN) or blow.replaced(shop.pids(), before)
         if replaced and await _ready(client) and (blow.of != FRONT or await asyncio.to_thread(shop.answers)):
             return True
         await asyncio.sleep(0.05)
