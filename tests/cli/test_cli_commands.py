@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -340,3 +342,15 @@ def test_the_place_of_a_far_exception_is_the_services_own_line_not_a_librarys(ho
     )
     place.client.answer = RemoteError("cart", "add", "ConnectError", "refused", frames)
     assert "at /shop/cart.py:7 in add" in homeport("call", "cart.add", '["u", "p"]').err
+
+
+def test_the_page_about_the_command_line_has_every_command(homeport: Homeport) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
+    listed = set(re.findall(r"^\| `([a-z]+)[ `]", page, re.MULTILINE))
+    offered = set(re.findall(r"^│ ([a-z]+) ", homeport("--help").out, re.MULTILINE))
+    assert offered
+    assert offered <= listed
+
+
+def test_help_shows_the_names_of_tables(homeport: Homeport) -> None:
+    assert "[services.NAME] and" in " ".join(homeport("policy", "--help").out.split())

@@ -21,10 +21,10 @@ def policy(
     node: options.Node = None,
     as_json: options.Json = False,
 ) -> None:
-    """Print how calls to a service are made.
+    r"""Print how calls to a service are made.
 
     Timeouts, retries, hedging, ejection, slow start and limits, as they are in force, for the service and each of its
-    methods. They are set in homeport.toml, under [services.NAME] and [services.NAME.methods.METHOD].
+    methods. They are set in homeport.toml, under \[services.NAME] and \[services.NAME.methods.METHOD].
 
     Examples:
 
