@@ -204,7 +204,7 @@ async def test_a_draining_instance_refuses_what_comes_and_finishes_what_runs(mod
         drained = asyncio.create_task(w.hosted("bank").admission.drained(5))
         await asyncio.sleep(0)
         with pytest.raises(Draining):
-            await w.get(Bank, timeout=0.02).sleep(0)
+            await w.get(Bank, timeout=0.2).sleep(0)
         assert await running == "slept"
         assert await drained
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +155,7 @@ async def test_equal_values_reach_the_same_instance_and_another_instance_takes_o
 
 
 async def test_five_failures_in_a_row_eject_an_instance_and_one_probe_brings_it_back(tmp_path: Path) -> None:
-    policy = Policy(ejection=Ejection(shortest=0.05), retries=Retries(attempts=1))
+    policy = Policy(ejection=Ejection(shortest=0.3), retries=Retries(attempts=1))
     async with fleet(tmp_path, "a", "b", "c", policy=policy) as f:
         f.tellers["a"].behave = fail
         handle = f.handle
@@ -166,7 +167,7 @@ async def test_five_failures_in_a_row_eject_an_instance_and_one_probe_brings_it_
             await handle.read()
         assert f.tellers["a"].calls == calls
         f.tellers["a"].behave = lambda: None
-        await asyncio.sleep(0.06)
+        await asyncio.sleep(0.32)
         assert "a" in {await handle.read() for _ in range(3)}
         assert not f.out()
 
@@ -283,13 +284,19 @@ async def test_a_caller_in_a_hurry_ejects_nobody(tmp_path: Path) -> None:
 
 async def test_a_slow_answer_is_hedged_and_the_loser_cancelled(tmp_path: Path) -> None:
     policy = Policy(methods={"read": MethodPolicy(hedge_after=0.03)})
-    async with fleet(tmp_path, "a", policy=policy) as f:
-        f.tellers["a"].behave = hang
-        reading = asyncio.create_task(f.handle.read())
-        await settled(lambda: f.hosted["a"].admission.in_flight == 1)
-        await f.add("b")
-        assert await reading == "b"
-        await settled(lambda: f.hosted["a"].admission.in_flight == 0)
+    async with fleet(tmp_path, "a", "b", policy=policy) as f:
+        asked: list[str] = []
+
+        async def hang_if_first(name: str) -> None:
+            asked.append(name)
+            if len(asked) == 1:
+                await hang()
+
+        for name, teller in f.tellers.items():
+            teller.behave = partial(hang_if_first, name)
+        answered = await f.handle.read()
+        assert [answered] == asked[1:]
+        await settled(lambda: all(hosted.admission.in_flight == 0 for hosted in f.hosted.values()))
 
 
 async def test_background_calls_are_shed_before_those_that_matter(tmp_path: Path) -> None:
