@@ -8,7 +8,7 @@ import pytest
 
 from homeport.balancing.policy import MethodPolicy
 from homeport.build.plan import Finding, Location, Plan, PlannedService
-from homeport.config import Config, ServiceConfig
+from homeport.config import Config, NodeConfig, ServiceConfig
 from homeport.errors import BadArguments, UnknownService
 from homeport.model import Cause, Change, Durability, Instance, State
 from homeport.node.api import NodeStatus
@@ -74,7 +74,9 @@ def test_a_worker_is_told_all_that_the_settings_say() -> None:
     edition = Edition(plan=SHOP, release=Release(id="r1", root=Path("/releases/r1")))
     around = Surroundings(node="unix:/n", runtime=Path("/run"), logs=Path("/logs"), force_rpc=True, debug=False)
     start = Start(worker="cart-1", services=(("cart", 2),), release="r1")
-    spec = worker_spec(start, edition, Config(services={"cart": settings}), around)
+    config = Config(node=NodeConfig(log_level="debug"), services={"cart": settings})
+    spec = worker_spec(start, edition, config, around)
+    assert spec.log_level == "debug"
     assert (spec.root, spec.release, spec.log, spec.force_rpc) == ("/releases/r1", "r1", "/logs/cart-1.log", True)
     (hosted,) = spec.services
     assert (hosted.plan.name, hosted.instances, hosted.weight) == ("cart", 2, 0.5)

@@ -113,6 +113,7 @@ def worker_spec(
         orphan_grace=node.orphan_grace,
         drain_timeout=node.drain_timeout,
         lease=node.lease,
+        log_level=node.log_level,
         force_rpc=surroundings.force_rpc,
         debug=surroundings.debug,
     )

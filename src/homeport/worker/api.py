@@ -38,5 +38,6 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     drain_timeout: float = 10.0
     lease: float = 3.0
     force_rpc: bool = False  # local calls go through the codec too
+    log_level: str = "info"
     debug: bool = False  # no deadlines, leases or lag checks
     token: str = ""

@@ -256,7 +256,7 @@ def main() -> int:
         print("usage: python -m homeport.worker SPEC.json  (started by the node process)", file=sys.stderr)
         return 2
     spec = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=WorkerSpec)
-    output = capture(spec.log) if spec.log else None
+    output = capture(spec.log, logging.getLevelNamesMapping()[spec.log_level.upper()]) if spec.log else None
     offer_dump()
     if spec.log:  # in a terminal the signal is for whoever sits there
         offer_dump(sys.__stderr__)
