@@ -212,3 +212,19 @@ async def test_damage_is_reported_and_answers_are_partial_for_a_while(
         assert any(record.message == "registry.opened" and record.levelname == "ERROR" for record in caplog.records)
         await port.live(6.5)
         assert port.registry.completeness is COMPLETE
+
+
+async def test_a_partial_answer_names_those_that_are_known_to_be_gone(tmp_path: Path) -> None:
+    alive: set[int] = set()
+    async with harbour(tmp_path, alive=alive) as port:
+        a = await port.worker("a-1", "a")
+        await port.worker("b-1", "b")
+        (item,) = await watch(port.registry, "a").news()
+    alive.discard(a.pid)
+    async with harbour(tmp_path, alive=alive) as port:
+        (first,) = await watch(port.registry, "a", since=item.revision, store=item.store).news()
+        assert first.completeness is PARTIAL
+        assert [(change.instance_id, change.instance) for change in first.changes] == [("a@a-1", None)]
+        assert first.changes[0].cause.what == "process exited"
+        (fresh,) = await watch(port.registry, "a").news()
+        assert fresh.changes == ()  # who never knew it need not forget it

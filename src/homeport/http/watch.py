@@ -85,7 +85,8 @@ def events_of(item: WatchItem, before: Completeness) -> list[bytes]:
     # The last change carries the item's own revision, which may be later: what lay between did not concern this watch.
     last = len(item.changes) - 1
     for index, change in enumerate(item.changes):
-        events.append(event("change", _encode(change), item.revision if index == last else change.revision))
+        behind = index < last and item.snapshot is None
+        events.append(event("change", _encode(change), change.revision if behind else item.revision))
     if item.snapshot is None and item.completeness is not before:
         told = {"revision": item.revision, "completeness": item.completeness}
         events.append(event("completeness", _encode(told), item.revision))

@@ -171,7 +171,10 @@ class WatchRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WatchItem(msgspec.Struct, frozen=True, kw_only=True):
-    """Either a snapshot, which replaces all that was known, or the changes since the item before."""
+    """Either a snapshot, which replaces all that was known, or the changes since the item before.
+
+    A snapshot that may lack instances comes with the removals that are known: only these are certainly gone.
+    """
 
     revision: int
     store: str

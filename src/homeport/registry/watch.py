@@ -56,6 +56,15 @@ class ChangeIndex:
         found.sort(key=_revision)
         return found
 
+    def gone(self, services: Sequence[str] = ()) -> tuple[Change, ...]:
+        """The removals that are remembered, in order; of all services if none is named."""
+        return tuple(
+            change
+            for change in self._gone
+            if (not services or change.service in services)
+            and self._services[change.service].get(change.instance_id) is change
+        )
+
     def _forget(self, gone: Change) -> None:
         changes = self._services[gone.service]
         if changes.get(gone.instance_id) is gone:

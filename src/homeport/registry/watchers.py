@@ -160,9 +160,9 @@ class Watchers:
         catalog = self._catalog
         news = None if watcher.cursor is None else self._since(watcher.cursor, watcher.services)
         complete_at_last = watcher.unsure and catalog.completeness is Completeness.COMPLETE
-        watcher.cursor = catalog.revision
+        known, watcher.cursor = watcher.cursor is not None, catalog.revision
         if news is None or (complete_at_last and not news.changes):
-            return self._snapshot(watcher)
+            return self._snapshot(watcher, known)
         if not news.changes:
             return None
         watcher.woken |= complete_at_last  # first what happened, with its causes, then the snapshot
@@ -188,13 +188,20 @@ class Watchers:
         contracts = {change.instance.contract for change in news.changes if change.instance is not None}
         return contracts & self._catalog.contracts.keys()
 
-    def _snapshot(self, watcher: _Watcher) -> WatchItem:
+    def _snapshot(self, watcher: _Watcher, known: bool) -> WatchItem:
+        """All there is; ``known``: to a watcher that had an earlier picture."""
         catalog = self._catalog
         watcher.unsure = catalog.completeness is not Completeness.COMPLETE
         answers = tuple(catalog.answer(name) for name in watcher.services or catalog.services())
         watcher.contracts = {contract.fingerprint for answer in answers for contract in answer.contracts}
+        # What an incomplete answer lacks may be alive and is kept, but for what is known to be gone.
+        gone = self._index.gone(watcher.services) if watcher.unsure and known else ()
         return WatchItem(
-            revision=catalog.revision, store=self._store, snapshot=answers, completeness=catalog.completeness
+            revision=catalog.revision,
+            store=self._store,
+            snapshot=answers,
+            changes=gone,
+            completeness=catalog.completeness,
         )
 
     def _changes(self, changes: tuple[Change, ...] = ()) -> WatchItem:
