@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any
 
 from homeport.discovery.view import View
-from homeport.errors import Unavailable, UnknownService
+from homeport.errors import NotSent, Unavailable, UnknownService
 from homeport.rpc.context import CURRENT, DEFAULT_TIMEOUT, CallContext
 from homeport.rpc.local import LocalInstance, LocalItems, LocalWay, local_context
 from homeport.rpc.outside import OutsideRequests
@@ -147,7 +147,7 @@ class Caller:
             peer = (route.owner(key) if key is not None else None) or route.choose(clock(), tried)
             if peer is not None:
                 return peer
-            await self.appear(route)
+            await self.appear(route, deadline)
             if not route.peers:
                 if route.local is not None:
                     raise route.local.admission.refusal()
@@ -157,14 +157,21 @@ class Caller:
                 now = self.loop.time()
                 await route.wait(now if deadline is None else min(deadline, now), now)
 
-    async def appear(self, route: Route) -> None:
+    async def appear(self, route: Route, deadline: float | None) -> None:
         """Make sure that the registry has been asked about a service.
 
         Raises:
             UnknownService: nobody has ever declared or registered it.
+            NotSent: the registry did not answer by ``deadline``.
         """
         if route.service not in self._followed:
-            await self._need(route.service)
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await self._need(route.service)
+            except TimeoutError:
+                raise NotSent(
+                    f"the registry did not say in time where {route.service!r} is; run `homeport doctor`"
+                ) from None
             self._followed.add(route.service)
         if not route.view.known:
             raise UnknownService(route.service, await self._all_names())

@@ -10,7 +10,7 @@ from homeport.contracts.api import MethodContract
 from homeport.contracts.signature import MethodSignature, ServiceSignature
 from homeport.errors import UnknownMethod
 from homeport.rpc.caller import Caller
-from homeport.rpc.context import DEFAULT_TIMEOUT
+from homeport.rpc.context import CURRENT, DEFAULT_TIMEOUT, derived
 from homeport.rpc.local import LocalInstance, Run
 from homeport.rpc.routes import Route
 from homeport.rpc.serving import BACKGROUND, Admission
@@ -127,7 +127,8 @@ class MethodStub:
         Raises:
             UnknownService: nobody has.
         """
-        await self._caller.appear(self._route)
+        patience = self._handle._timeout or DEFAULT_TIMEOUT
+        await self._caller.appear(self._route, self._caller.deadline(patience, CURRENT.get()))
 
     def __repr__(self) -> str:
         return f"<method {self._handle._service}.{self._name}>"
@@ -161,6 +162,18 @@ class Deferred:
         return self._stub(*self._args, **self._kwargs)
 
     async def _call(self) -> Any:
+        timeout = self._stub._handle._timeout
+        if timeout is None:
+            return await self._answer()
+        # One deadline for asking where the service is and for the call itself.
+        parent = CURRENT.get()
+        token = CURRENT.set(derived(parent, deadline=self._stub._caller.deadline(timeout, parent)))
+        try:
+            return await self._answer()
+        finally:
+            CURRENT.reset(token)
+
+    async def _answer(self) -> Any:
         result = await self.settle()
         if isinstance(result, Awaitable):
             return await result

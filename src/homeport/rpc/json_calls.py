@@ -12,7 +12,7 @@ from homeport.contracts import plain
 from homeport.contracts.api import MethodContract
 from homeport.errors import BadArguments, UnknownMethod
 from homeport.rpc.caller import Caller
-from homeport.rpc.context import metadata
+from homeport.rpc.context import CURRENT, DEFAULT_TIMEOUT, metadata
 from homeport.rpc.routes import Route
 from homeport.rpc.spec import CallSpec
 
@@ -65,7 +65,7 @@ class JsonCalls:
 
     async def _spec(self, service: str, method: str, timeout: float | None) -> tuple[Route, CallSpec]:
         route = self._caller.route(service)
-        await self._caller.appear(route)
+        await self._caller.appear(route, self._caller.deadline(timeout or DEFAULT_TIMEOUT, CURRENT.get()))
         generation, spec = self._specs.get((service, method), (-1, None))
         if spec is not None and generation == route.generation and timeout is None:
             return route, spec

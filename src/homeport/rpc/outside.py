@@ -76,7 +76,7 @@ class OutsideRequests:
             NoEndpoint: there is none.
         """
         caller = self._caller
-        await caller.appear(route)
+        await caller.appear(route, deadline)
         if not route.peers:
             now = caller.loop.time()
             await route.wait(now + DEFAULT_TIMEOUT if deadline is None else deadline, now)
