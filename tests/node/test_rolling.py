@@ -291,3 +291,17 @@ async def test_what_is_attached_to_a_terminal_is_not_held_up(bench: Bench) -> No
 async def test_tokens_rise_and_are_kept_before_they_are_used(bench: Bench) -> None:
     assert [bench.rolling.next_fence() for _ in range(3)] == [1, 2, 3]
     assert bench.kept().fence == 3
+
+
+async def test_a_share_that_could_not_be_set_is_set_a_little_later(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise StoreFailure("another commit is on its way")
+
+    with monkeypatch.context() as registry:
+        registry.setattr(bench.host.registry, "try_out", refuse)
+        await bench.deploy(share=0.1)
+    assert bench.host.registry.shares == {}
+    await bench.pass_time(1)
+    assert bench.host.registry.shares == {("cart", "r2"): 0.1}

@@ -14,7 +14,7 @@ from homeport.build.plan import Finding, PlannedService
 from homeport.clock import Clock
 from homeport.config import Config, ServiceConfig
 from homeport.contracts.api import Contract
-from homeport.errors import UsageError
+from homeport.errors import Unavailable, UsageError
 from homeport.model import Cause, Dependency, Instance
 from homeport.node import progress
 from homeport.node.api import RolloutStatus
@@ -209,24 +209,25 @@ class Rolling:
 
     async def run(self) -> None:
         """Move the rollout on whenever something has happened, until cancelled."""
-        await self._try_out()
         while True:
             self._news.clear()
             await self._look()
             await event_or_due(self._news, self._next_look(), self._clock)
 
     def _next_look(self) -> float | None:
-        rollout = self.going
+        rollout, soon = self.going, self._clock.now() + LOOK_EVERY
         if rollout is None:
-            return None
+            return soon if any(self._shares.values()) else None
         moment = due(rollout, self._watch)
-        soon = self._clock.now() + LOOK_EVERY
         return soon if moment is None else min(moment, soon) if moment > self._clock.now() else soon
 
     async def _look(self) -> None:
         async with self._turn:
             rollout = self.going
-            if rollout is None or self._stopped:
+            if self._stopped:
+                return
+            await self._try_out()
+            if rollout is None:
                 return
             before = rollout
             if self._guard.refused is not None:
@@ -360,9 +361,14 @@ class Rolling:
                         shares[service, rollout.after[service].release] = rollout.pace.share
         for service, release in {*self._shares, *shares}:
             share = shares.get((service, release), 0.0)
-            if self._shares.get((service, release)) != share:
+            if self._shares.get((service, release), 0.0) == share:
+                continue
+            try:
                 await self._registry.try_out(service, release, share)
-        self._shares = shares
+            except Unavailable as error:  # the next look tries again
+                log.warning("rollout.share_not_set", extra={"service": service, "error": str(error)})
+            else:
+                self._shares[service, release] = share
 
     # -- telling -------------------------------------------------------------------------------------------------------
 
