@@ -35,8 +35,12 @@ LINES = (
     Line("record a change", "registry/ledger.py", "self._index.record(told)", "weather"),
     Line("wake the watchers", "registry/ledger.py", "self.watchers.wake(services)", "weather"),
     Line("snapshot once complete", "registry/ledger.py", "self.watchers.wake_unsure()", "amnesia"),
+    Line("say who is certainly gone", "registry/watchers.py", "changes=gone,", "known_to_be_gone", "changes=(),"),
     Line(
-        "keep what a partial answer lacks", "discovery/view.py", "fresh = {**view.instances, **fresh}", "node_restarts"
+        "keep what a partial answer lacks",
+        "discovery/view.py",
+        "fresh = {**view.instances, **fresh}",
+        "forgotten_though_alive",
     ),
     Line(
         "resume from the view's revision",
@@ -56,7 +60,7 @@ LINES = (
         "high-water jump",
         "registry/store/recovery.py",
         "revision = max(past.revision, mark.reserved if mark else past.revision + BLOCK)",
-        "weather,node_restarts",
+        "amnesia",
         "revision = past.revision",
     ),
     # drain
@@ -64,7 +68,7 @@ LINES = (
         "tell callers of a drain",
         "worker/main.py",
         "await self._standing.registry.drain(self._standing.session, member.hosted.id, cause)",
-        "rolling",
+        "rolling_with_slow_callers",
         "raise HomeportError",
     ),
     Line(
@@ -87,10 +91,23 @@ LINES = (
         "rolling_with_slow_callers",
         "break",
     ),
-    Line("refuse when draining", "rpc/serving.py", "self.draining = True", "rolling_slow_calls,rolling_past_a_sleeper"),
+    Line(
+        "refuse when draining",
+        "rpc/serving.py",
+        "self.close()\n        if not self.in_flight:",
+        "rolling_past_the_deaf",
+        "if not self.in_flight:",
+    ),
     # calls
     Line(
         "sweep the caller's deadlines", "rpc/client.py", "self._sweep.add(reply, deadline)", "lost_connections,weather"
+    ),
+    Line(
+        "ask under the call's deadline",
+        "rpc/caller.py",
+        "async with asyncio.timeout_at(deadline):\n                    await self._need",
+        "first_calls",
+        "if True:\n                    await self._need",
     ),
     Line("sweep the handler's deadlines", "rpc/server.py", "self._sweep.add(context, deadline)", "cancelled_work"),
     Line("cancel what nobody waits for", "rpc/server.py", "running.cancel()", "cancelled_work", seeds=10),
@@ -126,7 +143,7 @@ LINES = (
         "end calls with their connection",
         "rpc/client.py",
         "pending, self._pending = self._pending, {}",
-        "lost_connections,weather",
+        "killed_under_load",
         "pending: dict = {}",
     ),
     # leases
@@ -139,12 +156,6 @@ LINES = (
         "if True:\n            await self._end(record, self._ledger.cause(LEASE_EXPIRED",
     ),
     Line("beat", "worker/heartbeat.py", "reply = link.call(_BEAT, beat)", "sick_detector", 'reply = {"known": True}'),
-    Line(
-        "reconnect when forgotten",
-        "worker/heartbeat.py",
-        "self._loop.call_soon_threadsafe(self._lost)",
-        "forgotten_session",
-    ),
     Line(
         "give time after a restart",
         "registry/workers.py",

@@ -16,7 +16,7 @@ def main() -> int:
                 simulate(SCENARIOS[name], seed)
             except Failed as failure:
                 print(failure)
-                print(f"{name} {seed}: {failure.broken[0]}")
+                print(f"{name} {seed}: {failure.broken[0].splitlines()[0]}")
                 return 1
     print(f"seeds {first} to {last - 1} of {', '.join(names)}: all well")
     return 0

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 from homeport.client import Client
 from homeport.errors import HomeportError, Unavailable
 from homeport.rpc import context
 from homeport.rpc.caller import Caller
+from homeport.rpc.handles import Handle
 from homeport.rpc.peers import Links
 from homeport.rpc.standing import Standing
 from homeport.testing.simulate.process import Process
@@ -52,6 +54,7 @@ class SimCaller:
         self.rng = random.Random(f"homeport caller {world.seed} {name}")
         self.process = Process(world, name, self._main)
         self._waiting: list[asyncio.Future[None]] = []
+        self._handles: dict[tuple[str, float], Handle] = {}
 
     async def _main(self) -> None:
         caller: Caller | None = None
@@ -81,6 +84,12 @@ class SimCaller:
             self._waiting.append(waiting)
             await waiting
         return self.client
+
+    def _handle(self, client: Client, service: str, timeout: float) -> Any:
+        handle = self._handles.get((service, timeout))
+        if handle is None:
+            handle = self._handles[service, timeout] = Handle(client.caller, service, owner=self.name, timeout=timeout)
+        return handle
 
     # -- calling -------------------------------------------------------------------------------------------------------
 
@@ -122,8 +131,10 @@ class SimCaller:
         self.calls.append(call)
         call.number = f"{self.name}/{len(self.calls)}"
         try:
-            with context.metadata(**{CALL: call.number}), context.timeout(timeout):
-                answer = getattr(client.service(service), method)(*args)
+            # Half of the calls have their deadline from a block around them, half from their handle.
+            block = context.timeout(timeout) if len(self.calls) % 2 or streams else nullcontext()
+            with context.metadata(**{CALL: call.number}), block:
+                answer = getattr(self._handle(client, service, timeout), method)(*args)
                 call.result = [item async for item in answer] if streams else await answer
         except asyncio.CancelledError as error:
             call.error = error

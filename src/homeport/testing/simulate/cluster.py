@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+
 from homeport.build.runtime import planned_service
 from homeport.clock import Clock
 from homeport.model import Cause, Dependency, State
@@ -183,6 +185,7 @@ class Cluster:
         self.nodes: dict[str, SimNode] = {}
         self.workers: dict[str, SimWorker] = {}
         self.callers: dict[str, SimCaller] = {}
+        self._editions = 0  # workers that took another's place
         self.on_node: list[Callable[[SimNode], None]] = []
 
     # -- who is there --------------------------------------------------------------------------------------------------
@@ -340,10 +343,8 @@ class Cluster:
         return successor
 
     def _renamed(self, worker: SimWorker) -> WorkerSpec:
-        import msgspec
-
-        base, _, edition = worker.name.partition("~")
-        return msgspec.structs.replace(worker.spec, name=f"{base}~{int(edition or 0) + 1}")
+        self._editions += 1
+        return msgspec.structs.replace(worker.spec, name=f"{worker.name.partition('~')[0]}~{self._editions}")
 
     async def ask(self, node: str, question: Callable[[Registry], Awaitable[T]]) -> T:
         """Something of a node's registry, asked inside its process."""
