@@ -16,9 +16,9 @@ from homeport.node.census import Census
 from homeport.node.desired import Drain, Effect, Fleet, Phase, Wish, Worker
 from homeport.node.orders import Orders
 from homeport.node.releases import Release, Releases
-from homeport.node.rolling import Rolling, resumed
+from homeport.node.rolling import Rolling
 from homeport.node.source import Source
-from homeport.node.standing import StandingFile
+from homeport.node.standing import StandingFile, resumed
 from homeport.registry.api import Counters
 from homeport.registry.records import DeclaredService
 from homeport.testing.clock import FakeClock

@@ -10,9 +10,8 @@ import pytest
 from homeport.build.plan import Location, Plan, PlannedService
 from homeport.node.application import Edition
 from homeport.node.releases import Release, differing
-from homeport.node.rolling import resumed
 from homeport.node.rollout import Rollout, Stage, Version
-from homeport.node.standing import Standing, StandingFile
+from homeport.node.standing import Standing, StandingFile, resumed
 
 CART = PlannedService(name="cart", location=Location(module="cart", qualname="Cart", path="cart.py", line=1))
 PLAN = Plan(root="/app", services=(CART,))

@@ -37,10 +37,10 @@ from homeport.node.lock import held
 from homeport.node.orders import Orders
 from homeport.node.process import PATIENCE, NodeProcess, node_name
 from homeport.node.releases import Releases
-from homeport.node.rolling import Rolling, resumed
+from homeport.node.rolling import Rolling
 from homeport.node.service import NodeService
 from homeport.node.source import Source
-from homeport.node.standing import StandingFile
+from homeport.node.standing import StandingFile, resumed
 from homeport.node.supervisor import Supervisor
 from homeport.nodes import NodeAddress, announce, prepare_data_folder, runtime_folder, withdraw
 from homeport.registry.api import REGISTRY_SERVICE, RegistryApi

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -23,7 +22,6 @@ from homeport.node.census import Census
 from homeport.node.desired import SUPERVISOR, Wish, Worker
 from homeport.node.guard import Guard
 from homeport.node.observing import observe
-from homeport.node.releases import Release
 from homeport.node.rollout import Aim, Rollout, Seen, Stage, Version, Watch, advance, aims, due, go_back, on_trial
 from homeport.node.standing import Standing, StandingFile
 from homeport.node.timing import event_or_due
@@ -394,21 +392,3 @@ class Rolling:
         if self._guard.refused is not None:
             self._news.set()
         return allowed
-
-
-def resumed(kept: Standing | None, source: Edition, releases: Path) -> tuple[Standing, dict[str, Edition]]:
-    """What stands at the start of a node process: what stood before, unless the source says something new."""
-    current = source.release.id
-    if kept is not None and kept.source == current and all((releases / name).is_dir() for name in kept.releases()):
-        editions = {
-            name: Edition(plan=plan, release=Release(id=name, root=releases / name))
-            for name, plan in kept.plans.items()
-        }
-        if kept.latest in editions:
-            return kept, {**editions, current: source}
-    versions = {service.name: Version(current) for service in source.plan.services}
-    number, fence = (kept.number, kept.fence) if kept is not None else (0, 0)
-    fresh = Standing(
-        source=current, latest=current, versions=versions, plans={current: source.plan}, number=number, fence=fence
-    )
-    return fresh, {current: source}

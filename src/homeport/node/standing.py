@@ -7,6 +7,8 @@ from pathlib import Path
 import msgspec
 
 from homeport.build.plan import Plan
+from homeport.node.application import Edition
+from homeport.node.releases import Release
 from homeport.node.rollout import Rollout, Version
 from homeport.nodes import write_private
 
@@ -54,3 +56,21 @@ class StandingFile:
         """
         plans = {release: plan for release, plan in standing.plans.items() if release in standing.releases()}
         write_private(self._path, msgspec.json.encode(msgspec.structs.replace(standing, plans=plans)), synced=True)
+
+
+def resumed(kept: Standing | None, source: Edition, releases: Path) -> tuple[Standing, dict[str, Edition]]:
+    """What stands at the start of a node process: what stood before, unless the source says something new."""
+    current = source.release.id
+    if kept is not None and kept.source == current and all((releases / name).is_dir() for name in kept.releases()):
+        editions = {
+            name: Edition(plan=plan, release=Release(id=name, root=releases / name))
+            for name, plan in kept.plans.items()
+        }
+        if kept.latest in editions:
+            return kept, {**editions, current: source}
+    versions = {service.name: Version(current) for service in source.plan.services}
+    number, fence = (kept.number, kept.fence) if kept is not None else (0, 0)
+    fresh = Standing(
+        source=current, latest=current, versions=versions, plans={current: source.plan}, number=number, fence=fence
+    )
+    return fresh, {current: source}
