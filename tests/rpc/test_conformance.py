@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -23,6 +25,7 @@ from homeport.errors import (
     UnknownMethod,
 )
 from homeport.rpc.context import metadata
+from tests.rpc import shop
 from tests.rpc.conftest import world
 from tests.rpc.shop import Bank, CardDeclined, Item, Till
 
@@ -265,13 +268,16 @@ async def test_a_def_method_runs_in_a_thread_and_the_loop_goes_on(mode: str, tmp
 
 
 async def test_an_exhausted_pool_answers_overloaded_and_an_abandoned_thread_keeps_its_slot(
-    mode: str, tmp_path: Path
+    mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    end = threading.Event()
+    monkeypatch.setattr(shop, "time", SimpleNamespace(sleep=lambda seconds: end.wait(10)))
     async with world(mode, tmp_path, Bank, threads=1) as w:
         with pytest.raises(DeadlineExceeded):
-            await w.get(Bank, timeout=0.02).blocking(0.2)
+            await w.get(Bank, timeout=0.1).blocking(9)
         with pytest.raises(Overloaded, match="all 1 threads of bank are busy"):
             await w.get(Bank).blocking(0)
+        end.set()
         await settled(lambda: w.hosted("bank").threads.busy == 0)
         assert await w.get(Bank).blocking(0) == "done"
 
