@@ -129,7 +129,7 @@ LINES = (
         "never probe with a retry",
         "rpc/remote.py",
         "if not tried and now >= route.ejector.due:",
-        "stale_addresses",
+        "many_dead",
         "if now >= route.ejector.due:",
     ),
     Line(
@@ -160,7 +160,7 @@ LINES = (
         "give time after a restart",
         "registry/workers.py",
         "self.leases.open(record.id, record.ttl, self._clock.now(), grace=record.ttl)",
-        "node_restarts,weather",
+        "known_to_be_gone",
     ),
     Line(
         "say how far one had come",

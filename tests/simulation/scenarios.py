@@ -20,6 +20,7 @@ from homeport.testing.simulate.storm import (
     slow_link,
     storm,
 )
+from homeport.testing.simulate.truth import shapes
 from tests.simulation import shop as shop_module
 from tests.simulation.shop import Orders, Stock
 
@@ -80,6 +81,13 @@ async def all_is_well(cluster: Cluster) -> None:
         for number in range(4):
             assert await caller.call("orders", "place", f"late {number}") == f"order of late {number}"
             assert await caller.call("stock", "count", "tea") == 3
+        await cluster.run(0.5)
+        for node in cluster.nodes.values():
+            known = {name: caller.standing.view.service(name).instances for name in ("stock", "orders")}
+            seen = shapes({one.id: one for instances in known.values() for one in instances.values()})
+            there = {one.id: one for one in await cluster.ask(node.name, lambda registry: registry.instances())}
+            there = {name: one for name, one in there.items() if one.service in known}
+            assert seen == shapes(there), f"{caller.name} sees {seen}, and there is {shapes(there)}"
 
 
 def outcomes(cluster: Cluster) -> dict[str, int]:
@@ -346,6 +354,13 @@ async def cancelled_work(cluster: Cluster) -> int:
         cluster.partition("dave", name)
     await cluster.run(3)
     assert not shop_module.UNDER_WAY, f"{shop_module.UNDER_WAY} still run past the deadline of one who is cut off"
+    erin = cluster.caller("erin")
+    erin.load("stock", "linger", rate=20, args=lambda number: (60.0,), timeout=2.0).stop_after(10)
+    await cluster.run(1)
+    for name in ("stock-1", "stock-2"):
+        cluster.partition("erin", name)
+    await cluster.run(3)
+    assert not shop_module.UNDER_WAY, f"{shop_module.UNDER_WAY} still run past the deadline of one who is cut off"
     caller = cluster.caller("carol")
     caller.load("orders", "linger", rate=20, args=lambda number: (60.0,), timeout=30.0).stop_after(20)
     await cluster.run(3)
@@ -473,6 +488,10 @@ async def known_to_be_gone(cluster: Cluster) -> dict[str, int]:
     for caller in cluster.callers.values():
         known = {name for service in ("stock", "orders") for name in caller.standing.view.service(service).instances}
         assert known <= there, f"{caller.name} still believes in {known - there}"
+    await cluster.run(6)
+    silent = cluster.workers["stock-1"].worker._crew.members
+    states = await cluster.ask("node", lambda registry: registry.instances("stock"))
+    assert {one.state for one in states if one.id in silent} == {State.UNHEALTHY}, states
     cluster.heal()
     await cluster.run(8)
     await all_is_well(cluster)
@@ -483,7 +502,8 @@ async def rolling_past_the_deaf(cluster: Cluster) -> dict[str, int]:
     """A caller does not hear from the node that a worker leaves, and goes on calling it: it is told by the worker."""
     shop(cluster)
     await cluster.ready()
-    loads = steady(cluster, rate=40)
+    loads = steady(cluster, rate=20)
+    loads.append(cluster.callers["alice"].load("stock", "slow", rate=30, args=lambda number: (0.3,), timeout=5.0))
     await cluster.run(1)
     for name in sorted(cluster.workers):
         cluster.partition("node", "alice")
@@ -512,6 +532,30 @@ async def killed_under_load(cluster: Cluster) -> dict[str, int]:
     nothing_failed(cluster)
     slow = [call for caller in cluster.callers.values() for call in caller.calls if call.ended - call.began > 0.5]
     assert not slow, f"{len(slow)} calls waited for the dead, such as {slow[0]}"
+    return outcomes(cluster)
+
+
+async def many_dead(cluster: Cluster) -> dict[str, int]:
+    """Three of seven instances are dead and nobody can say so: no call is a probe of one after the other."""
+    cluster.node()
+    for _ in range(7):
+        cluster.worker(Stock)
+    caller = cluster.caller("alice")
+    await cluster.ready()
+    warm = caller.load("stock", "count", rate=40, args=lambda number: ("x",))
+    await cluster.run(2)
+    cluster.crash("node")
+    for name in ("stock-1", "stock-2", "stock-3"):
+        cluster.crash(name)
+    await cluster.run(2)
+    warm.stop()
+    since = cluster.world.now
+    load = caller.load("stock", "count", rate=0.7, args=lambda number: ("x",))
+    await cluster.run(24)  # a worker without a node ends after 30 s
+    load.stop()
+    await cluster.run(3)
+    failed = [call for call in failures(cluster) if call.began > since]
+    assert not failed, f"{len(failed)} calls failed, such as {failed[0]}"
     return outcomes(cluster)
 
 
@@ -580,6 +624,7 @@ SCENARIOS = {
         known_to_be_gone,
         rolling_past_the_deaf,
         killed_under_load,
+        many_dead,
         first_calls,
     )
 }
