@@ -129,23 +129,24 @@ class Disk:
             process.block(seconds)
 
     def _journal(self) -> dict[str, bytes]:
-        paths = [self._data_folder / name for name in ("journal.db", "journal.db-wal")]
-        return {path.name: path.read_bytes() for path in paths if path.exists()}
+        paths = [Path(entry.path) for entry in os.scandir(self._data_folder) if _is_journal(entry.name)]
+        return {path.name: path.read_bytes() for path in sorted(paths)}
 
     def _cut_short(self) -> dict[str, bytes]:
         """What is left of the commit that was under way, if one was."""
         if self._in_flight is None:
             return {}
         before, after = self._in_flight.before, self._in_flight.after
-        if before.get("journal.db") != after.get("journal.db"):
-            # SQLite touches the database only once its log is on disk.
-            return self.rng.choice([before, {**before, "journal.db": after["journal.db"]}, after])
+        changed = {name: after[name] for name in after if before.get(name) != after[name]}
+        databases = {name: content for name, content in changed.items() if not name.endswith("-wal")}
+        if databases:  # SQLite touches them only once its log is on disk
+            return self.rng.choice([before, {**before, **databases}, after])
         fate = self.rng.random()
         if fate < 0.3:
             return before
         if fate < 0.5:
             return after
-        return {**before, "journal.db-wal": self._torn(before.get("journal.db-wal", b""), after["journal.db-wal"])}
+        return before | {name: self._torn(before.get(name, b""), content) for name, content in changed.items()}
 
     def _torn(self, before: bytes, after: bytes) -> bytes:
         """``after`` as far as it was written over ``before``, with rubbish in the last part of it at times."""
@@ -168,7 +169,7 @@ class Disk:
             if self._names.get(name) != inode:
                 if self.rng.random() < 0.5:  # a new name that was not synced, and may be there
                     files[name] = self._contents.get(inode, content[: self.rng.randint(0, len(content))])
-            elif self._contents.get(inode) != content and not name.startswith("journal.db"):
+            elif self._contents.get(inode) != content and not _is_journal(name):
                 files[name] = self._torn(self._contents.get(inode, b""), content)
         return files
 
@@ -205,6 +206,11 @@ def _common(one: bytes, other: bytes) -> int:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if one[:middle] == other[:middle] else (low, middle - 1)
     return low
+
+
+def _is_journal(name: str) -> bool:
+    """Whether it is one of SQLite's files, which it syncs itself."""
+    return name.startswith("journal.db") and "damaged" not in name
 
 
 def _read_all(folder: Path) -> dict[str, bytes]:
