@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from homeport.balancing.window import Window
 
-
 SLICES = 10
 
 

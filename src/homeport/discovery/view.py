@@ -19,6 +19,7 @@ class ServiceView:
         self.revision = 0
         self.completeness = Completeness.PARTIAL
         self.instances: dict[str, Instance] = {}
+        self.wanted: int | None = None  # instances there should be, when last asked; None: outside programs decide
         self.policy: Policy | None = None  # what the settings say of calls to it; None: nothing, or not yet known
 
     def ready(self) -> list[Instance]:
@@ -64,6 +65,7 @@ class View:
         changed = fresh != view.instances or answer.policy not in (None, view.policy)
         view.instances = fresh
         view.known = view.known or answer.known
+        view.wanted = answer.wanted
         if answer.policy is not None:
             view.policy = answer.policy
         view.completeness = answer.completeness

@@ -108,6 +108,7 @@ class ServiceAnswer(msgspec.Struct, frozen=True, kw_only=True):
     known: bool = True  # False: nobody has declared or registered this name
     contracts: tuple[Contract, ...] = ()
     policy: Policy | None = None  # what the settings say of calls to it, if anything
+    wanted: int | None = None  # instances there should be; None: outside programs decide
 
 
 class Registered(msgspec.Struct, frozen=True, kw_only=True):

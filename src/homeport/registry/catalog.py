@@ -262,6 +262,7 @@ class Catalog:
             known=self.known(service),
             contracts=self.contracts_for(instances),
             policy=declared.policy if (declared := self.declared.get(service)) else None,
+            wanted=self.wanted(service),
         )
 
     def contracts_for(self, instances: Iterable[Instance]) -> tuple[Contract, ...]:

@@ -40,6 +40,7 @@ from homeport.errors import (
     RemoteError,
     UnknownService,
 )
+from homeport.model import State
 from homeport.rpc.local import LocalInstance
 from homeport.rpc.peers import Links, Peer
 
@@ -53,7 +54,8 @@ if hasattr(os, "register_at_fork"):
 # Balancing measures with this clock; an event loop's may tick in whole milliseconds.
 clock = perf_counter
 
-HOLD = 2.0  # seconds a call waits for a service that is known but has no instance on its way
+HOLD = 2.0  # seconds a call waits for a service that is known but has no instance on its way;
+HOLD_WANTED = 10.0  # for one that is to have instances, so that a replacement must be about to come
 LATE = 4.0  # a call that is given up counts against its instance only after this many usual latencies,
 LATE_FLOOR = 0.05  # and this many seconds: else a caller in a hurry would eject the healthy
 
@@ -112,6 +114,7 @@ class Route:
         now = clock()
         self.slow.update(self.peers, now)
         self.heed(self.ejector.update(self.peers, now))
+        self._prefer()
         contracts = {instance.contract for instance in self.view.instances.values()}
         if contracts != self._contracts:
             self._contracts = contracts
@@ -122,12 +125,20 @@ class Route:
     def host(self, local: LocalInstance) -> None:
         """An instance in this process has become ready."""
         self.locals[local.id] = local
-        self.local, self.near = local, object()
+        self._prefer()
         self._wake()
 
     def unhost(self, local: LocalInstance) -> None:
         self.locals.pop(local.id, None)
-        self.local, self.near = next(iter(self.locals.values()), None), object()
+        self._prefer()
+
+    def _prefer(self) -> None:
+        """Choose among the instances in this process, leaving out what the registry holds back, as by an ejection."""
+        known = self.view.instances
+        fit = [one for one in self.locals.values() if one.id not in known or known[one.id].state is not State.UNHEALTHY]
+        local = fit[-1] if fit else None
+        if local is not self.local:
+            self.local, self.near = local, object()
 
     def _wake(self) -> None:
         for waiter in self._waiters:
@@ -142,7 +153,11 @@ class Route:
         if local is None or local.admission.admits(priority):
             return local
         if len(self.locals) > 1:
-            return next((one for one in self.locals.values() if one.admission.admits(priority)), None)
+            known = self.view.instances
+            for one in self.locals.values():
+                held_back = one.id in known and known[one.id].state is State.UNHEALTHY
+                if not held_back and one.admission.admits(priority):
+                    return one
         return None
 
     def choose(self, now: float, tried: Collection[Peer] = ()) -> Peer | None:
@@ -169,6 +184,11 @@ class Route:
         available = self.ejector.available
         return owner(key, available) if available else None
 
+    @property
+    def hold(self) -> float:
+        """Seconds that a call waits while no instance is even on its way."""
+        return HOLD_WANTED if self.view.wanted else HOLD
+
     async def wait(self, deadline: float, now: float) -> None:
         """Until the route has changed, for as long as there is hope. Times are the event loop's.
 
@@ -178,7 +198,7 @@ class Route:
         """
         if not self.view.known:
             raise UnknownService(self.service)
-        until = deadline if self.view.coming() else min(deadline, now + HOLD)
+        until = deadline if self.view.coming() else min(deadline, now + self.hold)
         if until <= now:
             raise NoEndpoint(self.service, len(self.view.instances))
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
