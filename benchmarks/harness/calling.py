@@ -167,7 +167,7 @@ async def main(node: str, service: str, count: int, choice: str) -> None:
             opening = homeport.connect(node, name=f"caller {number}", follow_all=not service)
             clients.append(await stack.enter_async_context(opening))
             if service:
-                await clients[-1].caller.appear(clients[-1].caller.route(service))
+                await clients[-1].caller.appear(clients[-1].caller.route(service), None)
         callers = Callers(clients, service)
         print(json.dumps({"ready": count}), flush=True)
         while line := await asyncio.to_thread(sys.stdin.readline):
