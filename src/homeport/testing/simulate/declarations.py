@@ -50,6 +50,9 @@ class SimDeclarer:
             self.answered += 1
 
     async def _scale(self, number: int) -> None:
+        if not self._wanted:  # before the first declaration, what the application says stands
+            wanted = await self._cluster.ask(self._node.name, _wanted)
+            self._wanted = {wanted[self._service]}
         self._wanted.add(number)
         cause = Cause(what=f"scaled to {number}", actor="declarer")
         done = await self._cluster.ask(
@@ -90,7 +93,7 @@ class SimDeclarer:
         """The registry has been opened again."""
         if self._wanted:
             found = registry.wanted()[self._service]
-            if found not in self._wanted and len(self._wanted) == 1:
+            if found not in self._wanted:
                 self._say(f"{self._service} should have {self._wanted} instances and has {found}")
             self._wanted = {found}
         instances = registry._catalog.instances
@@ -101,3 +104,7 @@ class SimDeclarer:
 
     def _say(self, what: str) -> None:
         self._cluster.world.faults.append(f"honest durability: at {self._cluster.world.now:.3f} s {what}")
+
+
+async def _wanted(registry: Registry) -> dict[str, int]:
+    return registry.wanted()
