@@ -112,6 +112,7 @@ class SimWorker:
         self.restarts = 0
         self.process: Process | None = None
         self.worker: Worker | None = None
+        self._unnoticed: Cause | None = None  # how it ended, until the supervisor has seen it
         self._begun: asyncio.Future[None] | None = None
 
     @property
@@ -123,6 +124,7 @@ class SimWorker:
         return self.process is not None and self.process.alive
 
     def start(self) -> None:
+        self._tell_end()  # a supervisor starts nothing in the place of a process whose end it has not seen
         self.worker = None
         self.process = Process(self.cluster.world, self.name, self._main)
         self.process.on_exit.append(self._ended)
@@ -144,12 +146,17 @@ class SimWorker:
             actor="supervisor",
             evidence="killed by SIGKILL" if process.status is None else f"exit status {process.status}",
         )
-        world.after(world.rng.uniform(0.0005, 0.005), self._noticed, cause)
+        self._unnoticed = cause
+        world.after(world.rng.uniform(0.0005, 0.005), self._noticed)
 
-    def _noticed(self, cause: Cause) -> None:
+    def _tell_end(self) -> None:
+        cause, self._unnoticed = self._unnoticed, None
         node = self.node
-        if node.up and node.process is not None and node.registry is not None:
+        if cause is not None and node.up and node.process is not None and node.registry is not None:
             node.process.loop.call_soon(node.registry.worker_gone, self.name, cause)
+
+    def _noticed(self) -> None:
+        self._tell_end()
         if self.wanted:
             self.cluster.world.after(self.cluster.rng.uniform(*RESTART_AFTER), self._restart)
 
