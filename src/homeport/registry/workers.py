@@ -43,6 +43,7 @@ from homeport.registry.wellbeing import STALLED, Wellbeing
 log = logging.getLogger("homeport.registry")
 discovery = logging.getLogger("homeport.discovery")
 
+ORPHAN_TTL = 3.0  # seconds of a lease that nobody knows the length of any more
 _MOST_REASON, _MOST_EVIDENCE = 500, 16_000  # characters; of evidence the end is kept
 _STARTUP = (State.STARTING, State.WAITING)
 
@@ -76,6 +77,7 @@ class Workers:
 
         ``leaving`` says why workers had been told to leave.
         """
+        await self._adopt_orphans()
         for record in list(self._catalog.sessions.values()):
             if record.pid and self._alive is not None and not self._alive(record.pid):
                 evidence = f"process {record.pid} ended while the registry was down"
@@ -86,6 +88,24 @@ class Workers:
                 self._belongs(record.id)
                 self.unresumed.add(record.id)
         self.starting.depend({instance.service for instance in self._catalog.instances.values()})
+
+    async def _adopt_orphans(self) -> None:
+        """Give a session to instances whose own was lost with a damaged journal: without a lease they would stay."""
+        known = self._catalog.sessions
+        orphans = {one.session: one for one in self._catalog.instances.values() if not one.outside}
+        for session, instance in orphans.items():
+            if session not in known:
+                record = SessionRecord(
+                    id=session,
+                    worker=instance.worker,
+                    kind="worker",
+                    pid=instance.pid,
+                    release=instance.release,
+                    ttl=ORPHAN_TTL,
+                    opened=self._clock.wall(),
+                )
+                log.warning("session.reconstructed", extra={"session": session, "worker": instance.worker})
+                await self._ledger.store.open_session(session, records.encode(record), record.ttl)
 
     async def open(self, request: OpenSession) -> bool:
         """Whether the session is known and has instances."""

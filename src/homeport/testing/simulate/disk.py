@@ -14,6 +14,17 @@ if TYPE_CHECKING:
     from homeport.testing.simulate.world import World
 
 
+_WAL_HEADER, _FRAME_HEADER, _PAGE = 32, 24, 4096  # bytes; SQLite writes each in one go
+_FRAME = _FRAME_HEADER + _PAGE
+
+
+def _wal_writes(size: int) -> list[int]:
+    """Where each of SQLite's writes to a log of this size ended."""
+    starts = range(_WAL_HEADER, size, _FRAME)
+    ends = [end for start in starts for end in (start, start + _FRAME_HEADER, start + _FRAME)]
+    return sorted({end for end in ends if end <= size})
+
+
 class _InFlight:
     """A commit that is being written: the files as they were, and as they will be."""
 
@@ -93,7 +104,7 @@ class Disk:
         new.mkdir(parents=True)
         if old.exists():
             files = self._after_power_loss(old) if power else _read_all(old)
-            files |= self._cut_short()
+            files |= self._cut_short(power)
             for name, content in sorted(files.items()):
                 (new / name).write_bytes(content)
         self._in_flight = None
@@ -132,7 +143,7 @@ class Disk:
         paths = [Path(entry.path) for entry in os.scandir(self._data_folder) if _is_journal(entry.name)]
         return {path.name: path.read_bytes() for path in sorted(paths)}
 
-    def _cut_short(self) -> dict[str, bytes]:
+    def _cut_short(self, power: bool) -> dict[str, bytes]:
         """What is left of the commit that was under way, if one was."""
         if self._in_flight is None:
             return {}
@@ -146,11 +157,20 @@ class Disk:
             return before
         if fate < 0.5:
             return after
-        return before | {name: self._torn(before.get(name, b""), content) for name, content in changed.items()}
+        return before | {
+            name: self._torn(before.get(name, b""), content, power=power) for name, content in changed.items()
+        }
 
-    def _torn(self, before: bytes, after: bytes) -> bytes:
-        """``after`` as far as it was written over ``before``, with rubbish in the last part of it at times."""
+    def _torn(self, before: bytes, after: bytes, *, power: bool = True) -> bytes:
+        """``after`` as far as it was written over ``before``.
+
+        A power loss may end in the middle of anything, at times with rubbish in the sector that was being written. A
+        kill ends between two writes of SQLite's: the kernel keeps what it was given, and takes each write whole.
+        """
         same = _common(before, after)
+        if not power:
+            cut = self.rng.choice([end for end in _wal_writes(len(after)) if end >= same] or [len(after)])
+            return after[:cut] + before[cut:]
         cut = self.rng.randint(same, len(after))
         written = bytearray(after[:cut])
         if self.rng.random() < 0.3 and cut > same:
