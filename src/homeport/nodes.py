@@ -75,6 +75,11 @@ def prepare_data_folder(data: Path) -> None:
         )
 
 
+def is_data_folder(folder: Path) -> bool:
+    """Whether some node keeps its files there: they are no part of an application, wherever the folder lies."""
+    return (folder / "format").is_file() and all((folder / part).is_dir() for part in ("releases", "registry"))
+
+
 def runtime_folder(data: Path) -> Path:
     """The private folder for sockets of the node with this data folder, created if need be.
 

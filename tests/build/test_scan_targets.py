@@ -10,6 +10,7 @@ import pytest
 from homeport.build.plan import Plan
 from homeport.build.scanner import app_name, scan
 from homeport.errors import UsageError
+from homeport.nodes import prepare_data_folder
 
 Scan = Callable[..., Plan]
 Write = Callable[[dict[str, str]], Path]
@@ -95,6 +96,15 @@ def test_what_is_not_the_applications_own_is_skipped(scan_app: Scan) -> None:
     plan = scan_app(files, exclude=["old", "gen_*.py", "inner/deep/"])
     assert modules(plan) == ["pay"]
     assert plan.findings == ()
+
+
+def test_a_nodes_own_files_are_no_part_of_the_application(tmp_path: Path) -> None:
+    prepare_data_folder(tmp_path / "state")
+    copy = tmp_path / "state" / "releases" / "4f1c" / "pay.py"
+    copy.parent.mkdir()
+    for path in (tmp_path / "pay.py", copy):
+        path.write_text(source("Pay"))
+    assert [service.name for service in scan(".", tmp_path).services] == ["pay"]
 
 
 def test_a_target_inside_a_skipped_folder_is_scanned_all_the_same(scan_app: Scan) -> None:

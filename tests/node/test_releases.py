@@ -12,6 +12,7 @@ import pytest
 
 from homeport.node import releases as module
 from homeport.node.releases import Release, ReleaseFailed, Releases
+from homeport.nodes import prepare_data_folder
 
 
 @pytest.fixture
@@ -104,6 +105,26 @@ def test_links_are_followed_once(app: Path, folder: Path, tmp_path: Path) -> Non
     (app / "shop" / "circle").symlink_to(app)
     (app / "broken").symlink_to(tmp_path / "nowhere")
     assert "shared/common.py" in copied(Releases(folder).make(app))
+
+
+def test_the_data_folder_stays_out_wherever_it_is(app: Path) -> None:
+    prepare_data_folder(app / "data")
+    folder = app / "data" / "releases"
+    write(app, "data/registry/journal.sqlite", "state")
+    write(app, "shop/data/releases.json", "[]")
+    assert copied(Releases(folder).make(app)) == {"shop/cart.py", "shop/data/products.json", "shop/data/releases.json"}
+
+
+def test_a_file_that_goes_away_meanwhile_is_no_part(app: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(app, "cart.py~", "an editor's")
+    copy = module._copy_file
+
+    def replaced(file: module._File, target: Path) -> tuple[bytes, int]:
+        (app / "cart.py~").unlink(missing_ok=True)
+        return copy(file, target)
+
+    monkeypatch.setattr(module, "_copy_file", replaced)
+    assert copied(Releases(folder).make(app)) == {"shop/cart.py", "shop/data/products.json"}
 
 
 def test_unchanged_files_are_not_read_again(app: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

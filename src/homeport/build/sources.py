@@ -9,6 +9,7 @@ from pathlib import Path
 
 from homeport.build.facts import ModuleFacts, read_module
 from homeport.build.plan import Finding
+from homeport.nodes import is_data_folder
 
 _SKIPPED_FOLDERS = ("tests", "node_modules", "__pycache__")
 _SKIPPED_FILES = ("test_*.py", "conftest.py")
@@ -65,8 +66,8 @@ def module_name(relative: Path) -> str:
 def python_files(folder: Path, exclude: Sequence[str] = ()) -> Iterator[Path]:
     """The application's own files in and below ``folder``, in order of path.
 
-    Left out are hidden folders, virtual environments, tests, and what a glob of ``exclude`` matches: a name, or a path
-    relative to ``folder``.
+    Left out are hidden folders, virtual environments, nodes' data folders, tests, and what a glob of ``exclude``
+    matches: a name, or a path relative to ``folder``.
     """
     for parent, folders, files in os.walk(folder):
         here = Path(parent)
@@ -80,7 +81,7 @@ def python_files(folder: Path, exclude: Sequence[str] = ()) -> Iterator[Path]:
 def _enters(top: Path, folder: Path, exclude: Sequence[str]) -> bool:
     if folder.name.startswith(".") or folder.name in _SKIPPED_FOLDERS or _excluded(top, folder, exclude):
         return False
-    return not (folder / "pyvenv.cfg").exists()
+    return not (folder / "pyvenv.cfg").exists() and not is_data_folder(folder)
 
 
 def _excluded(top: Path, path: Path, exclude: Sequence[str]) -> bool:

@@ -22,12 +22,13 @@ import msgspec
 
 from homeport.build.plan import Finding
 from homeport.errors import HomeportError
-from homeport.nodes import write_private
+from homeport.nodes import is_data_folder, write_private
 
 LARGE_BYTES = 200 * 1024 * 1024
 KEEP = 5
 _SETTLED = 2.0  # seconds: file systems with coarse times could hide a change that is younger
 _STALE = 3600.0  # seconds after which an unfinished copy is surely nobody's
+_ATTEMPTS = 3  # at copying files that come and go meanwhile
 _BLOCK = 1024 * 1024
 _SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules"})
 
@@ -69,9 +70,8 @@ class Releases:
             ReleaseFailed: a file cannot be read, or there is no room.
         """
         try:
-            files = sorted(_walk(root, tuple(exclude)), key=lambda file: file.relative)
+            files, release = self._made_of(root, tuple(exclude))
             signature = _signature(root, files)
-            release = self._known(signature) or self._copy(files)
             newest = max((max(file.changed) for file in files), default=0) / 1e9
             if newest < time.time() - _SETTLED:
                 self._remember(signature, release)
@@ -79,6 +79,18 @@ class Releases:
         except OSError as error:
             raise _failed(error, root, self._folder) from error
         return Release(id=release, root=self._folder / release, findings=_too_large(root, files))
+
+    def _made_of(self, root: Path, exclude: tuple[str, ...]) -> tuple[list[_File], str]:
+        """What there is to copy, and the release that holds it."""
+        for remaining in reversed(range(_ATTEMPTS)):
+            try:
+                files = sorted(_walk(root, exclude), key=lambda file: file.relative)
+                return files, self._known(_signature(root, files)) or self._copy(files)
+            except FileNotFoundError as error:
+                # Editors and tools replace files at any time; one that is gone again belongs to no release.
+                if not remaining or not _is_below(error.filename, root):
+                    raise
+        raise AssertionError("the last attempt returns or raises")
 
     def prune(self, in_use: Collection[str], keep: int = KEEP) -> None:
         """Remove all releases but those in use and the ``keep`` latest others, and what interrupted copies left."""
@@ -179,6 +191,10 @@ def is_skipped(name: str, relative: str, exclude: Sequence[str]) -> bool:
     return any(fnmatch.fnmatch(name, glob) or fnmatch.fnmatch(f"/{relative}", f"*/{glob}") for glob in globs)
 
 
+def _is_below(path: object, root: Path) -> bool:
+    return isinstance(path, str) and Path(path).is_relative_to(root)
+
+
 def _walk(root: Path, exclude: tuple[str, ...]) -> Iterator[_File]:
     pending: list[tuple[str, str, frozenset[tuple[int, int]]]] = [(os.fspath(root), "", frozenset())]
     while pending:
@@ -189,7 +205,7 @@ def _walk(root: Path, exclude: tuple[str, ...]) -> Iterator[_File]:
         inside = above | {(here.st_dev, here.st_ino)}
         with os.scandir(folder) as entries:
             found = list(entries)
-        if prefix and any(entry.name == "pyvenv.cfg" for entry in found):
+        if prefix and (any(entry.name == "pyvenv.cfg" for entry in found) or is_data_folder(Path(folder))):
             continue
         for entry in found:
             relative = prefix + entry.name
