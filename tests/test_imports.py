@@ -110,7 +110,12 @@ def level_of(module: str) -> int:
 
 def is_wire(module: str) -> bool:
     """Structs that both sides of a process boundary know."""
-    return module.endswith(".api") or module in ("build.plan", "worker.settings", "balancing.policy")
+    return module.endswith(".api") or module in (
+        "build.plan",
+        "build.diagnostics.finding",
+        "worker.settings",
+        "balancing.policy",
+    )
 
 
 def within(module: str, *places: str) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from homeport.build.scanner import scan
+from homeport.build.application import scan
 from tests.real_node import running
 
 ROOT = Path(__file__).parents[1]

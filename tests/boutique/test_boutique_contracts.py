@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from homeport.build.application import scan
 from homeport.build.plan import Plan
-from homeport.build.scanner import scan
 from homeport.contracts.signature import ServiceSignature, signature_of
 from homeport.errors import BadArguments
 

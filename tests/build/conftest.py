@@ -8,8 +8,8 @@ from textwrap import dedent
 
 import pytest
 
+from homeport.build.application import scan
 from homeport.build.plan import Plan
-from homeport.build.scanner import scan
 
 Scan = Callable[..., Plan]
 

@@ -14,10 +14,10 @@ import service_samples
 from service_samples import Alone, Card, Checkout, Empty, Payments
 
 from homeport import dependency, service
+from homeport.build.application import scan
+from homeport.build.live.planned import planned_service
 from homeport.build.plan import Location, PlannedService
 from homeport.build.presence import without_present
-from homeport.build.runtime import planned_service
-from homeport.build.scanner import scan
 from homeport.errors import DefinitionError
 
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homeport.build.analyzer import Member, analyze
-from homeport.build.facts import read_module
-from homeport.build.linker import Linker
+from homeport.build.analyzer.dependencies import Member, analyze
+from homeport.build.application import StaticScope
+from homeport.build.linker.names import Linker
 from homeport.build.plan import Plan, PlannedDependency
-from homeport.build.scanner import StaticScope
+from homeport.build.scanner.facts import read_module
 
 Scan = Callable[..., Plan]
 

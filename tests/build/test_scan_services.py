@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from homeport.build.application import scan
 from homeport.build.plan import Location, Plan
-from homeport.build.scanner import scan
 
 Scan = Callable[..., Plan]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from homeport.build.application import app_name, scan
 from homeport.build.plan import Plan
-from homeport.build.scanner import app_name, scan
 from homeport.errors import UsageError
 from homeport.nodes import prepare_data_folder
 

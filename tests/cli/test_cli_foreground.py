@@ -17,7 +17,7 @@ from cli_fakes import CART_SUMMARY, NOW, FakeClient, FakeNode, Place, instance, 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homeport.build.plan import Finding
+from homeport.build.diagnostics.finding import Finding
 from homeport.cli import main as main_module
 from homeport.cli.errors import CommandError, NodeRefused
 from homeport.cli.foreground import life as life_module

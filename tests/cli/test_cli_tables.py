@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homeport.build.plan import Finding
+from homeport.build.diagnostics.finding import Finding
 from homeport.cli.findings import finding_text, with_source_places
 from homeport.cli.human import age, duration, memory
 from homeport.cli.table import GAP, LEAST, Column, fit, table_lines

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from homeport.build.runtime import planned_service
+from homeport.build.live.planned import planned_service
 from homeport.model import Cause, State
 from homeport.node.api import NODE_SERVICE, NodeApi
 from homeport.registry.api import REGISTRY_SERVICE, RegistryApi

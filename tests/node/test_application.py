@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from homeport.balancing.policy import MethodPolicy
-from homeport.build.plan import Finding, Location, Plan, PlannedService
+from homeport.build.diagnostics.finding import Finding
+from homeport.build.plan import Location, Plan, PlannedService
 from homeport.config import Config, NodeConfig, ServiceConfig
 from homeport.errors import BadArguments, UnknownService
 from homeport.model import Cause, Change, Durability, Instance, State

@@ -11,8 +11,8 @@ import pytest
 import uvloop
 
 from homeport.authoring.service import options_of
+from homeport.build.live.planned import planned_service
 from homeport.build.plan import PlannedDependency
-from homeport.build.runtime import planned_service
 from homeport.contracts.signature import signature_of
 from homeport.discovery.view import View
 from homeport.model import Instance, State

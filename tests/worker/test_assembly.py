@@ -13,8 +13,8 @@ import pytest
 
 import homeport
 from homeport import service
+from homeport.build.live.planned import planned_service
 from homeport.build.plan import Location, PlannedDependency
-from homeport.build.runtime import planned_service
 from homeport.errors import ConfigError, DefinitionError
 from homeport.worker.assembly import assemble, load, typed_config, types_of
 

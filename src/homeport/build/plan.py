@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
+from homeport.build.diagnostics.finding import Finding
+
 
 class Location(msgspec.Struct, frozen=True, kw_only=True):
     module: str  # as imported from the import root: "boutique.cart"
@@ -41,16 +43,6 @@ class PlannedService(msgspec.Struct, frozen=True, kw_only=True):
     public: bool = False
     dependencies: tuple[PlannedDependency, ...] = ()
     files: tuple[str, ...] = ()  # every application file a worker of it may import, relative to the root; for --reload
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """Something the scan has to say about the source."""
-
-    severity: str  # error, warning
-    path: str
-    line: int
-    column: int
-    message: str
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

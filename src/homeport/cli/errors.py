@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from homeport import errors as e
-from homeport.build.plan import Finding
+from homeport.build.diagnostics.finding import Finding
 from homeport.cli.findings import from_here
 from homeport.model import Problem
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from homeport.build.plan import Finding
+from homeport.build.diagnostics.finding import Finding
 
 
 def finding_text(finding: Finding, root: str = "") -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.theme import Theme
 
-    from homeport.build.plan import Finding
+    from homeport.build.diagnostics.finding import Finding
 
 STATE_STYLES = {
     "starting": "cyan",

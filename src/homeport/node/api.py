@@ -9,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-from homeport.build.plan import Finding
+from homeport.build.diagnostics.finding import Finding
 from homeport.config import Config
 from homeport.model import Cause
 from homeport.registry.api import Done

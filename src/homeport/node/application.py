@@ -7,7 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from homeport.build.plan import Finding, Plan, PlannedService
+from homeport.build.diagnostics.finding import Finding
+from homeport.build.plan import Plan, PlannedService
 from homeport.config import Config, ServiceConfig
 from homeport.errors import HomeportError, near_names
 from homeport.model import Cause

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import msgspec
 
-from homeport.build.plan import Finding
+from homeport.build.diagnostics.finding import Finding
 from homeport.errors import HomeportError
 from homeport.nodes import is_data_folder, write_private
 

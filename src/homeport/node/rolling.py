@@ -9,7 +9,8 @@ from typing import Protocol
 
 import msgspec
 
-from homeport.build.plan import Finding, PlannedService
+from homeport.build.diagnostics.finding import Finding
+from homeport.build.plan import PlannedService
 from homeport.clock import Clock
 from homeport.config import Config, ServiceConfig
 from homeport.contracts.api import Contract

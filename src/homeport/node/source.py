@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from homeport.build.scanner import scan
+from homeport.build.application import scan
 from homeport.node.application import Edition, checked
 from homeport.node.releases import Releases
 

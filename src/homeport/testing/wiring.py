@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from homeport.authoring.service import is_service, options_of
+from homeport.build.live.planned import planned_service
 from homeport.build.plan import PlannedDependency, PlannedService
-from homeport.build.runtime import planned_service
 from homeport.errors import ConfigError, DefinitionError, near_names
 
 

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from homeport.build.scanner import scan
+from homeport.build.application import scan
 from homeport.config import ServiceConfig, load
 from homeport.errors import DefinitionError
 from homeport.worker.api import WorkerSpec

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from homeport.build.runtime import planned_service
+from homeport.build.live.planned import planned_service
 from homeport.clock import Clock
 from homeport.model import Cause, Dependency, State
 from homeport.registry.api import REGISTRY_SERVICE, RegistryApi

@@ -11,14 +11,15 @@ import msgspec
 
 from homeport.authoring.naming import checked_name, is_valid_name
 from homeport.authoring.service import ServiceOptions, service_options
-from homeport.build.analyzer import Member, Site, Target, analyze, serves_methods
-from homeport.build.classes import ClassFacts
-from homeport.build.expressions import Mark
-from homeport.build.facts import Defined, ModuleFacts
-from homeport.build.linker import LinkedClass, Linker, Outside
-from homeport.build.plan import Finding, Location, Plan, PlannedDependency, PlannedService
-from homeport.build.sources import Sources, python_files
-from homeport.build.targets import TargetPlace, find_target
+from homeport.build.analyzer.dependencies import Member, Site, Target, analyze, serves_methods
+from homeport.build.diagnostics.finding import Finding
+from homeport.build.linker.names import LinkedClass, Linker, Outside
+from homeport.build.plan import Location, Plan, PlannedDependency, PlannedService
+from homeport.build.scanner.classes import ClassFacts
+from homeport.build.scanner.expressions import Mark
+from homeport.build.scanner.facts import Defined, ModuleFacts
+from homeport.build.scanner.sources import Sources, python_files
+from homeport.build.scanner.targets import TargetPlace, find_target
 from homeport.errors import DefinitionError, UsageError, near_names, snake_case
 
 

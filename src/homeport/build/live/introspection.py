@@ -10,9 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 from homeport.authoring.dependency import DependencyMarker
-from homeport.build.analyzer import Member, Target
-from homeport.build.classes import ClassBody, Field, FunctionFacts
-from homeport.build.expressions import Mark, TypeName
+from homeport.build.analyzer.dependencies import Member, Target
+from homeport.build.scanner.classes import ClassBody
+from homeport.build.scanner.expressions import Mark, TypeName
+from homeport.build.scanner.fields import Field
+from homeport.build.scanner.functions import FunctionFacts
 
 
 class IntrospectedClass:

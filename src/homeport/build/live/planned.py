@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from homeport.authoring.service import is_service, options_of
-from homeport.build.analyzer import Member, Target, analyze
-from homeport.build.classes import ClassFacts
-from homeport.build.facts import ModuleFacts, read_module
-from homeport.build.introspection import introspected_member, unwrap_class
-from homeport.build.linker import TRANSPARENT_BASES, LinkedClass, Linker, Outside
+from homeport.build.analyzer.dependencies import Member, Target, analyze
+from homeport.build.application import StaticScope, no_methods, static_target
+from homeport.build.linker.names import TRANSPARENT_BASES, LinkedClass, Linker, Outside
+from homeport.build.live.introspection import introspected_member, unwrap_class
 from homeport.build.plan import Location, PlannedService
 from homeport.build.presence import without_present
-from homeport.build.scanner import StaticScope, no_methods, static_target
-from homeport.build.sources import Sources
+from homeport.build.scanner.classes import ClassFacts
+from homeport.build.scanner.facts import ModuleFacts, read_module
+from homeport.build.scanner.sources import Sources
 from homeport.contracts.served import served_methods
 from homeport.errors import DefinitionError
 

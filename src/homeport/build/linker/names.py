@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from homeport.build.classes import ClassFacts
-from homeport.build.facts import Alias, Binding, Defined, Imported, ModuleFacts
-from homeport.build.imports import ImportGraph, ModuleFinder
+from homeport.build.linker.imports import ImportGraph, ModuleFinder
+from homeport.build.scanner.classes import ClassFacts
+from homeport.build.scanner.facts import Alias, Binding, Defined, Imported, ModuleFacts, OwnClass
 
 
 class LinkedClass(msgspec.Struct, frozen=True):
@@ -111,8 +111,8 @@ class Linker:
 
     def _follow(self, module: ModuleFacts, binding: Binding, seen: frozenset[tuple[str, str]]) -> Symbol | None:
         match binding:
-            case ClassFacts():
-                return LinkedClass(module, binding)
+            case OwnClass():
+                return LinkedClass(module, module.classes[binding.qualname])
             case Alias():
                 return self._resolve(module, binding.target, seen)
             case Imported():

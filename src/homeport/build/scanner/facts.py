@@ -8,31 +8,37 @@ from collections.abc import Iterator
 
 import msgspec
 
-from homeport.build.classes import ClassFacts, bound_names, simple_statements
-from homeport.build.expressions import Mark, dotted, read_mark
-from homeport.build.plan import Finding
+from homeport.build.diagnostics.finding import Finding
+from homeport.build.scanner.classes import ClassFacts, bound_names, read_class, simple_statements
+from homeport.build.scanner.expressions import Mark, dotted, read_mark
 
 
-class Imported(msgspec.Struct, frozen=True):
+class Imported(msgspec.Struct, frozen=True, tag="i"):
     """A name that stands for a module, or for ``name`` of it."""
 
     module: str  # absolute
     name: str = ""
 
 
-class Alias(msgspec.Struct, frozen=True):
+class Alias(msgspec.Struct, frozen=True, tag="a"):
     """A name given to another name: ``pay = shop.payments``."""
 
     target: str
 
 
-class Defined(msgspec.Struct, frozen=True):
+class OwnClass(msgspec.Struct, frozen=True, tag="c"):
+    """A class at the top level of the file."""
+
+    qualname: str
+
+
+class Defined(msgspec.Struct, frozen=True, tag="d"):
     """A name that the file itself defines, other than a class."""
 
     kind: str  # "function", "async function", "value"
 
 
-Binding = Imported | Alias | Defined | ClassFacts
+Binding = Imported | Alias | OwnClass | Defined
 
 
 class MarkedFunction(msgspec.Struct, frozen=True):
@@ -42,18 +48,19 @@ class MarkedFunction(msgspec.Struct, frozen=True):
     marks: tuple[Mark, ...]
 
 
-class ModuleFacts:
+class ModuleFacts(msgspec.Struct, kw_only=True):
     """One module: what its names stand for, what it imports, which classes it has."""
 
-    def __init__(self, module: str, path: str, *, is_package: bool = False, error: Finding | None = None) -> None:
-        self.module, self.path, self.is_package = module, path, is_package
-        self.error = error  # why it could not be read
-        self.names: dict[str, Binding] = {}
-        self.stars: list[str] = []  # modules whose public names it takes over
-        self.imports: dict[str, None] = {}  # every module it may reach, in order; functions included
-        self.classes: dict[str, ClassFacts] = {}  # by qualname; only those that can be imported
-        self.local_classes: list[ClassFacts] = []  # those inside functions
-        self.marked_functions: list[MarkedFunction] = []
+    module: str
+    path: str  # relative to the import root; "" for a folder without __init__.py
+    is_package: bool = False
+    error: Finding | None = None  # why it could not be read
+    names: dict[str, Binding] = {}
+    stars: list[str] = []  # modules whose public names it takes over
+    imports: dict[str, None] = {}  # every module it may reach, in order; functions included
+    classes: dict[str, ClassFacts] = {}  # by qualname; only those that can be imported
+    local_classes: list[ClassFacts] = []  # those inside functions
+    marked_functions: list[MarkedFunction] = []
 
     def absolute(self, level: int, module: str | None) -> str:
         """The module that ``from ..module import`` means here."""
@@ -71,8 +78,8 @@ def read_module(source: str | bytes, *, module: str, path: str, is_package: bool
     except SyntaxError as error:
         message = f"cannot be parsed: {error.msg}"
         at = Finding(severity="error", path=path, line=error.lineno or 1, column=error.offset or 1, message=message)
-        return ModuleFacts(module, path, is_package=is_package, error=at)
-    facts = ModuleFacts(module, path, is_package=is_package)
+        return ModuleFacts(module=module, path=path, is_package=is_package, error=at)
+    facts = ModuleFacts(module=module, path=path, is_package=is_package)
     for statement in simple_statements(tree.body):
         _bind(facts, statement)
     for cls in _class_statements(tree.body, ""):
@@ -126,7 +133,7 @@ def _bind(facts: ModuleFacts, statement: ast.stmt) -> None:
 def _class_statements(body: list[ast.stmt], prefix: str) -> Iterator[ClassFacts]:
     for statement in simple_statements(body):
         if isinstance(statement, ast.ClassDef):
-            cls = ClassFacts(statement, prefix + statement.name)
+            cls = read_class(statement, prefix + statement.name)
             yield cls
             yield from _class_statements(statement.body, f"{cls.qualname}.")
         elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -139,7 +146,7 @@ def _bind_class(facts: ModuleFacts, cls: ClassFacts) -> None:
         return
     facts.classes[cls.qualname] = cls
     if cls.qualname == cls.name:
-        facts.names[cls.name] = cls
+        facts.names[cls.name] = OwnClass(cls.qualname)
 
 
 def _import_statements(body: list[ast.stmt]) -> Iterator[ast.Import | ast.ImportFrom]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
-from homeport.build.facts import ModuleFacts, read_module
-from homeport.build.plan import Finding
+from homeport.build.diagnostics.finding import Finding
+from homeport.build.scanner.facts import ModuleFacts, read_module
 from homeport.nodes import is_data_folder
 
 _SKIPPED_FOLDERS = ("tests", "node_modules", "__pycache__")
@@ -44,7 +44,7 @@ class Sources:
         for path in (base / "__init__.py", base.with_name(f"{base.name}.py")):
             if path.is_file():
                 return self._read(module, path)
-        return ModuleFacts(module, "", is_package=True) if base.is_dir() else None
+        return ModuleFacts(module=module, path="", is_package=True) if base.is_dir() else None
 
     def _read(self, module: str, path: Path) -> ModuleFacts:
         relative, is_package = path.relative_to(self.root).as_posix(), path.name == "__init__.py"
@@ -53,7 +53,7 @@ class Sources:
         except OSError as error:
             message = f"cannot be read: {error.strerror}"
             found = Finding(severity="error", path=relative, line=1, column=1, message=message)
-            return ModuleFacts(module, relative, is_package=is_package, error=found)
+            return ModuleFacts(module=module, path=relative, is_package=is_package, error=found)
         return read_module(source, module=module, path=relative, is_package=is_package)
 
 

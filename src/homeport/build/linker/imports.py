@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from homeport.build.facts import ModuleFacts
+from homeport.build.scanner.facts import ModuleFacts
 
 ModuleFinder = Callable[[str], ModuleFacts | None]  # by absolute name; None: no module of the application
 
