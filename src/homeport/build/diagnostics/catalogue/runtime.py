@@ -1,0 +1,34 @@
+"""HP7xx: the source, the built registry and the imported classes say different things."""
+
+from __future__ import annotations
+
+from homeport.build.diagnostics.rule import Rule
+
+RULES = (
+    Rule(
+        code="HP701",
+        name="unlisted-service",
+        severity="error",
+        summary="A class is marked as a service when imported, but the registry does not list it.",
+        why="It was made in a way that reading the source cannot follow, or the registry is old; it would never run.",
+        fix="Build again; mark the class with `@service` itself, or name its decorator in `markers` under `[build]`.",
+        example="for name in NAMES:\n    service(name=name)(type(name, (Base,), {}))",
+        better="@service(name='north')\nclass North(Base): ...",
+    ),
+    Rule(
+        code="HP702",
+        name="registry-mismatch",
+        severity="error",
+        summary="An imported class differs from what the registry says of it.",
+        why="The worker would serve other methods, or lack dependencies, than everybody was told.",
+        fix='Build again; name dependencies that the source does not show in `@service(uses=["…"])`.',
+    ),
+    Rule(
+        code="HP703",
+        name="import-failed",
+        severity="error",
+        summary="A module with services cannot be imported.",
+        why="Its services cannot start.",
+        fix="Mend what the traceback's last line names; install what is missing.",
+    ),
+)
