@@ -22,7 +22,7 @@ RULES = (
         why="It is allowed: they do not wait for each other at the start, and a call made meanwhile is held until its "
         "deadline. But none of them can be started, tested or changed without the others.",
         fix="Move what both need into a service of its own, or pass the answer instead of calling back.",
-        example="# cart → prices → cart\nclass Prices:\n    async def of(self, cart_id): return await self.cart.items(cart_id)",
+        example="# cart calls prices\nclass Prices:\n    async def of(self, cart): return await self.cart.items(cart)",
         better="class Prices:\n    async def of(self, items): ...",
     ),
 )
