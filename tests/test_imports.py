@@ -19,7 +19,19 @@ PACKAGE = SOURCE / "homeport"
 
 CONCEPTS = ("authoring", "build", "registry", "discovery", "balancing", "health", "scaling", "resources", "events")
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("errors", "model", "clock", "durations", "config", "config_sources", "processes", "nodes", "logfiles", "_lazy"),
+    (
+        "errors",
+        "model",
+        "clock",
+        "durations",
+        "graphs",
+        "config",
+        "config_sources",
+        "processes",
+        "nodes",
+        "logfiles",
+        "_lazy",
+    ),
     ("contracts",),
     (*CONCEPTS, "monitoring"),
     ("rpc",),

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import msgspec
 
+from homeport.graphs import strongly_connected
 from homeport.model import Instance
 
 
@@ -87,49 +88,5 @@ class Readiness:
 
 
 def cycles(graph: Mapping[str, Collection[str]]) -> dict[str, int]:
-    """Number the strongly connected components: two services have one number when each needs the other, however far.
-
-    Source: R. Tarjan, "Depth-First Search and Linear Graph Algorithms", 1972; without recursion.
-    """
-    component: dict[str, int] = {}
-    index: dict[str, int] = {}
-    low: dict[str, int] = {}
-    path: list[str] = []
-    on_path: set[str] = set()
-    for root in graph:
-        if root in index:
-            continue
-        work = [(root, iter(sorted(graph[root])))]
-        _enter(root, index, low, path, on_path)
-        while work:
-            node, needs = work[-1]
-            for need in needs:
-                if need not in index:
-                    _enter(need, index, low, path, on_path)
-                    work.append((need, iter(sorted(graph.get(need, ())))))
-                    break
-                if need in on_path:
-                    low[node] = min(low[node], index[need])
-            else:
-                work.pop()
-                if work:
-                    low[work[-1][0]] = min(low[work[-1][0]], low[node])
-                if low[node] == index[node]:
-                    _close(node, component, path, on_path)
-    return component
-
-
-def _enter(node: str, index: dict[str, int], low: dict[str, int], path: list[str], on_path: set[str]) -> None:
-    index[node] = low[node] = len(index)
-    path.append(node)
-    on_path.add(node)
-
-
-def _close(root: str, component: dict[str, int], path: list[str], on_path: set[str]) -> None:
-    number = len(component)
-    while True:
-        node = path.pop()
-        on_path.discard(node)
-        component[node] = number
-        if node == root:
-            return
+    """A number for each service: two have the same when each needs the other, however far."""
+    return {name: number for number, members in enumerate(strongly_connected(graph)) for name in members}
