@@ -119,7 +119,7 @@ def location_of(module: ModuleFacts, cls: ClassFacts) -> Location:
 class _Scan:
     def __init__(self, sources: Sources) -> None:
         self._root, self._sources = sources.root, sources
-        self._linker = Linker(sources.find)
+        self._linker = Linker(sources.find, sources.whole)
         self._services: dict[str, PlannedService] = {}
         self._sites: dict[tuple[str, str], Site] = {}  # of a service and its attribute
         self._findings: list[Finding] = []

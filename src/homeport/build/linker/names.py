@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from homeport.build.linker.imports import ImportGraph, ModuleFinder
@@ -55,14 +57,17 @@ class Lineage(msgspec.Struct, frozen=True):
 
 
 class Linker:
-    """Follows names from file to file; ``find`` gives it the modules of the application."""
+    """Follows names from file to file; ``find`` gives it the modules of the application.
 
-    def __init__(self, find: ModuleFinder) -> None:
+    ``whole`` gives the facts of a module with every class body read, where ``find`` gives less.
+    """
+
+    def __init__(self, find: ModuleFinder, whole: Callable[[ModuleFacts], ModuleFacts] | None = None) -> None:
         def find_own(name: str) -> ModuleFacts | None:
             """Homeport itself is never part of an application."""
             return None if name.partition(".")[0] == "homeport" else find(name)
 
-        self._find = find_own
+        self._find, self._whole = find_own, whole or _as_it_is
         self._imports = ImportGraph(find_own)
 
     def resolve(self, module: ModuleFacts, name: str) -> Symbol | None:
@@ -70,11 +75,21 @@ class Linker:
         return self._resolve(module, name, frozenset())
 
     def lineage(self, linked: LinkedClass) -> Lineage:
-        """The class with all its bases of the application, in order of lookup (nearly: depth first, last one wins)."""
+        """The class with all its bases of the application, in order of lookup (nearly: depth first, last one wins).
+
+        All their bodies are read.
+        """
         order: list[LinkedClass] = []
         foreign = self._collect(linked, order, frozenset())
         last_first = {(entry.module.module, entry.cls.qualname): entry for entry in reversed(order)}
-        return Lineage(tuple(reversed(last_first.values())), foreign)
+        return Lineage(tuple(self._with_body(entry) for entry in reversed(last_first.values())), foreign)
+
+    def _with_body(self, linked: LinkedClass) -> LinkedClass:
+        if linked.cls.whole:
+            return linked
+        module = self._whole(linked.module)
+        # The file may have changed since: then this class is as good as without a body.
+        return LinkedClass(module, module.classes.get(linked.cls.qualname, linked.cls))
 
     def reach(self, module: ModuleFacts) -> tuple[str, ...]:
         """The paths of all files of the application that importing ``module`` may read, itself included."""
@@ -159,6 +174,10 @@ class Linker:
                 name = symbol.name if isinstance(symbol, Outside) else base
                 foreign |= name not in TRANSPARENT_BASES
         return foreign
+
+
+def _as_it_is(module: ModuleFacts) -> ModuleFacts:
+    return module
 
 
 def _outside(name: str) -> Outside:

@@ -44,13 +44,19 @@ class ClassFacts(msgspec.Struct, frozen=True, kw_only=True):
     marks: tuple[Mark, ...]
     bases: tuple[str, ...]  # dotted, as written; "" for one that is no name
     body: ClassBody
+    whole: bool = True  # False: the body was not read, which the facts of the whole file would have
 
     @property
     def is_dataclass(self) -> bool:
         return any(mark.name.rpartition(".")[2] == "dataclass" for mark in self.marks)
 
 
-def read_class(node: ast.ClassDef, qualname: str) -> ClassFacts:
+UNREAD = ClassBody(fields=(), bound=frozenset(), functions=())
+
+
+def read_class(node: ast.ClassDef, qualname: str, *, whole: bool = True) -> ClassFacts:
+    """The facts of a class; unless ``whole``, its body stays unread when no decorator marks it."""
+    reads = whole or bool(node.decorator_list)
     return ClassFacts(
         name=node.name,
         qualname=qualname,
@@ -59,7 +65,8 @@ def read_class(node: ast.ClassDef, qualname: str) -> ClassFacts:
         last_line=node.end_lineno or node.lineno,
         marks=tuple(read_mark(decorator) for decorator in node.decorator_list),
         bases=tuple(_base(base) for base in node.bases),
-        body=_read_body(node),
+        body=_read_body(node) if reads else UNREAD,
+        whole=reads,
     )
 
 

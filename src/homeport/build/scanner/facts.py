@@ -55,6 +55,7 @@ class ModuleFacts(msgspec.Struct, kw_only=True):
     path: str  # relative to the import root; "" for a folder without __init__.py
     is_package: bool = False
     error: Finding | None = None  # why it could not be read
+    whole: bool = True  # False: only the bodies of decorated classes were read, which is most of what a scan asks for
     names: dict[str, Binding] = {}
     stars: list[str] = []  # modules whose public names it takes over
     imports: dict[str, None] = {}  # every module it may reach, in order; functions included
@@ -71,18 +72,23 @@ class ModuleFacts(msgspec.Struct, kw_only=True):
         return ".".join([*parts, *([module] if module else [])])
 
 
-def read_module(source: str | bytes, *, module: str, path: str, is_package: bool = False) -> ModuleFacts:
-    """The facts of a source text; when it cannot be parsed, its ``error`` says where and why."""
+def read_module(
+    source: str | bytes, *, module: str, path: str, is_package: bool = False, whole: bool = True
+) -> ModuleFacts:
+    """The facts of a source text; when it cannot be parsed, its ``error`` says where and why.
+
+    Unless ``whole``, bodies of classes without decorators stay unread: to walk them takes as long as to parse the file.
+    """
     try:
         tree = parse(source)
     except SyntaxError as error:
         message = f"cannot be parsed: {error.msg}"
         at = Finding(severity="error", path=path, line=error.lineno or 1, column=error.offset or 1, message=message)
         return ModuleFacts(module=module, path=path, is_package=is_package, error=at)
-    facts = ModuleFacts(module=module, path=path, is_package=is_package)
+    facts = ModuleFacts(module=module, path=path, is_package=is_package, whole=whole)
     for statement in simple_statements(tree.body):
         _bind(facts, statement)
-    for cls in _class_statements(tree.body, ""):
+    for cls in _class_statements(tree.body, "", whole):
         _bind_class(facts, cls)
     for statement in _import_statements(tree.body):
         _note_imports(facts, statement)
@@ -130,14 +136,14 @@ def _bind(facts: ModuleFacts, statement: ast.stmt) -> None:
                 facts.names.setdefault(name, Alias(target) if target else Defined("value"))
 
 
-def _class_statements(body: list[ast.stmt], prefix: str) -> Iterator[ClassFacts]:
+def _class_statements(body: list[ast.stmt], prefix: str, whole: bool) -> Iterator[ClassFacts]:
     for statement in simple_statements(body):
         if isinstance(statement, ast.ClassDef):
-            cls = read_class(statement, prefix + statement.name)
+            cls = read_class(statement, prefix + statement.name, whole=whole)
             yield cls
-            yield from _class_statements(statement.body, f"{cls.qualname}.")
+            yield from _class_statements(statement.body, f"{cls.qualname}.", whole)
         elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield from _class_statements(statement.body, f"{prefix}{statement.name}.<locals>.")
+            yield from _class_statements(statement.body, f"{prefix}{statement.name}.<locals>.", whole)
 
 
 def _bind_class(facts: ModuleFacts, cls: ClassFacts) -> None:

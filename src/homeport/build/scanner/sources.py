@@ -21,6 +21,7 @@ class Sources:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._modules: dict[str, ModuleFacts | None] = {}
+        self._whole: dict[str, ModuleFacts] = {}  # by path
 
     def find(self, module: str) -> ModuleFacts | None:
         """The facts of an importable module below the root; a folder without ``__init__.py`` has empty ones."""
@@ -36,6 +37,15 @@ class Sources:
             known = self._modules[module] = self._read(module, path)
         return known
 
+    def whole(self, module: ModuleFacts) -> ModuleFacts:
+        """The same module with every class body read."""
+        if module.whole or not module.path:
+            return module
+        known = self._whole.get(module.path)
+        if known is None:
+            known = self._whole[module.path] = self._read(module.module, self.root / module.path, whole=True)
+        return known
+
     def _locate(self, module: str) -> ModuleFacts | None:
         parts = module.split(".")
         if not all(part.isidentifier() for part in parts):
@@ -46,7 +56,7 @@ class Sources:
                 return self._read(module, path)
         return ModuleFacts(module=module, path="", is_package=True) if base.is_dir() else None
 
-    def _read(self, module: str, path: Path) -> ModuleFacts:
+    def _read(self, module: str, path: Path, *, whole: bool = False) -> ModuleFacts:
         relative, is_package = path.relative_to(self.root).as_posix(), path.name == "__init__.py"
         try:
             source = path.read_bytes()
@@ -54,7 +64,7 @@ class Sources:
             message = f"cannot be read: {error.strerror}"
             found = Finding(severity="error", path=relative, line=1, column=1, message=message)
             return ModuleFacts(module=module, path=relative, is_package=is_package, error=found)
-        return read_module(source, module=module, path=relative, is_package=is_package)
+        return read_module(source, module=module, path=relative, is_package=is_package, whole=whole)
 
 
 def module_name(relative: Path) -> str:
