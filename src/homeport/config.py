@@ -85,11 +85,21 @@ class HealthConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     damping_longest: Duration = 300.0  # that one is held back, however often it flaps
 
 
+class CheckConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[check]``: which findings are told. Codes may be cut short: ``HP2`` stands for all that begin with it."""
+
+    select: tuple[str, ...] = ()  # none: all rules but those that only advise
+    ignore: tuple[str, ...] = ()
+    per_file_ignores: dict[str, tuple[str, ...]] = {}  # glob → codes
+    exclude: tuple[str, ...] = ()  # globs of files that nothing is told of; they are read all the same
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that can be set."""
 
     node: NodeConfig = NodeConfig()
     health: HealthConfig = HealthConfig()
+    check: CheckConfig = CheckConfig()
     services: dict[str, ServiceConfig] = {}
 
 

@@ -30,6 +30,7 @@ class PlannedDependency(msgspec.Struct, frozen=True, kw_only=True):
         None  # the target's class, where the application has it: lets results decode to its types
     )
     line: int = 0
+    path: str = ""  # the file of that line, which may be that of a base class
 
 
 class PlannedService(msgspec.Struct, frozen=True, kw_only=True):

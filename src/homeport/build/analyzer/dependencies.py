@@ -140,7 +140,7 @@ class _Reading:
                 name = use.attribute
                 if name in hidden or name in self.found or not is_valid_name(name):
                     continue
-                self._add(member, use, PlannedDependency(attribute=name, service=name, line=use.line))
+                self._add(member, use, _used(name, member, use))
 
     def _init_functions(self) -> Iterator[tuple[Member, FunctionFacts]]:
         for member in self._lineage:
@@ -171,6 +171,7 @@ class _Reading:
             parameter=parameter,
             location=location,
             line=field.line,
+            path=member.scope.path,
         )
         self._add(member, field, planned)
         return True
@@ -227,6 +228,10 @@ class _Reading:
     def _report(self, member: Member, at: Field | Use | Mark, message: str, severity: str = "error") -> None:
         found = Finding(severity=severity, path=member.scope.path, line=at.line, column=at.column, message=message)
         self.findings.append(found)
+
+
+def _used(name: str, member: Member, use: Use) -> PlannedDependency:
+    return PlannedDependency(attribute=name, service=name, line=use.line, path=member.scope.path)
 
 
 def _says_nothing(scope: Scope, type_name: TypeName) -> bool:

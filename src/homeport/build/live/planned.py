@@ -11,12 +11,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from homeport.authoring.service import is_service, options_of
 from homeport.build.analyzer.dependencies import Member, Target, analyze
 from homeport.build.application import StaticScope, no_methods, static_target
 from homeport.build.linker.names import TRANSPARENT_BASES, LinkedClass, Linker, Outside
 from homeport.build.live.introspection import introspected_member, unwrap_class
-from homeport.build.plan import Location, PlannedService
+from homeport.build.plan import Location, PlannedDependency, PlannedService
 from homeport.build.presence import without_present
 from homeport.build.scanner.classes import ClassFacts
 from homeport.build.scanner.facts import ModuleFacts, read_module
@@ -52,7 +54,7 @@ def planned_service(cls: type) -> PlannedService:
         isolated=options.isolated,
         singleton=options.singleton,
         public=options.public,
-        dependencies=analysis.dependencies,
+        dependencies=tuple(_as_the_scan_names_it(dependency, cls) for dependency in analysis.dependencies),
         files=(location.path,),
     )
     return without_present(planned, cls)
@@ -191,6 +193,14 @@ def _location(cls: type) -> Location:
     return Location(
         module=cls.__module__, qualname=cls.__qualname__, path=path, line=facts.line if facts is not None else 1
     )
+
+
+def _as_the_scan_names_it(dependency: PlannedDependency, cls: type) -> PlannedDependency:
+    """The dependency with its file relative to the import root of the class that uses it."""
+    for base in cls.__mro__:
+        if base.__module__ in sys.modules and _file_of(base) == dependency.path:
+            return msgspec.structs.replace(dependency, path=_location(base).path)
+    return dependency
 
 
 def _root(module: str, file: str) -> Path | None:
