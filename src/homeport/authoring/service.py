@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar, overload
 
 import msgspec
@@ -106,6 +107,17 @@ def options_of(cls: type) -> ServiceOptions:
     return options
 
 
+@contextmanager
+def hearing(hear: Callable[[type], None]) -> Iterator[None]:
+    """Inside the block, ``hear`` is told of each class that becomes marked; what it raises, the module meets."""
+    _hearers.append(hear)
+    try:
+        yield
+    finally:
+        _hearers.remove(hear)
+
+
+_hearers: list[Callable[[type], None]] = []
 _TYPES: dict[str, type] = {"version": str, "replicas": int, "isolated": bool, "singleton": bool, "public": bool}
 _NOUNS = {str: "a text", int: "a whole number", bool: "True or False"}
 
@@ -119,6 +131,8 @@ def _mark(cls: Any, options: dict[str, Any], place: str) -> Any:
         setattr(cls, MARK, service_options(cls.__name__, **options))
     except DefinitionError as error:
         raise DefinitionError(f"{place}: {error}") from None
+    for hear in tuple(_hearers):
+        hear(cls)
     return cls
 
 

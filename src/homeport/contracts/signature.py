@@ -87,6 +87,12 @@ def signature_of(cls: type, service: str) -> ServiceSignature:
     return ServiceSignature(service, contract, methods)
 
 
+def app_contract(service: str, *, public: bool) -> Contract:
+    """Of an ASGI app: it answers HTTP, and has no methods."""
+    contract = Contract(service=service, asgi=True, public=public)
+    return msgspec.structs.replace(contract, fingerprint=fingerprint(contract))
+
+
 def method_codecs(cls: type, service: str, name: str) -> MethodSignature | None:
     """One method's codecs without describing them in JSON Schema: for APIs whose types both sides have. None: no such.
 

@@ -10,14 +10,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from homeport.balancing.concurrency import ConcurrencyLimit
 from homeport.build.plan import PlannedDependency, PlannedService
 from homeport.build.presence import without_present
 from homeport.contracts.api import Contract
-from homeport.contracts.fingerprint import fingerprint
-from homeport.contracts.signature import ServiceSignature, signature_of
+from homeport.contracts.signature import ServiceSignature, app_contract, signature_of
 from homeport.errors import said, sendable
 from homeport.model import Dependency, State
 from homeport.registry.api import Counters, InstanceSpec
@@ -88,8 +85,7 @@ class Crew:
         return self._member(service, plan, target, signature, getattr(target, "asgi", None))
 
     def _app(self, service: HostedService, app: Any) -> Member:
-        contract = Contract(service=service.plan.name, asgi=True, public=service.plan.public)
-        contract = msgspec.structs.replace(contract, fingerprint=fingerprint(contract))
+        contract = app_contract(service.plan.name, public=service.plan.public)
         return self._member(service, service.plan, None, ServiceSignature(service.plan.name, contract, {}), app)
 
     def _member(

@@ -31,4 +31,14 @@ RULES = (
         why="Its services cannot start.",
         fix="Mend what the traceback's last line names; install what is missing.",
     ),
+    Rule(
+        code="HP704",
+        name="unservable-service",
+        severity="error",
+        summary="A class is there once imported, but cannot be served as it is.",
+        why="A worker would refuse to start it: a type cannot travel between processes, or the class is no service.",
+        fix="Do what the message says of the method and type that it names.",
+        example="@service\nclass Reports:\n    async def latest(self) -> Iterator[str]: ...",
+        better="@service\nclass Reports:\n    async def latest(self) -> list[str]: ...",
+    ),
 )
