@@ -45,7 +45,10 @@ def _scan(place: TargetPlace, target: str, exclude: Sequence[str]) -> Plan:
         paths = python_files(place.scope, exclude) if place.scope.is_dir() else [place.scope]
         scan.take_modules([sources.at(path) for path in paths])
         scan.expect_services(place)
-    return scan.plan()
+    scope = place.scope.relative_to(place.root).as_posix()
+    return msgspec.structs.replace(
+        scan.plan(), scope="" if scope == "." else scope, attribute=place.attribute, exclude=tuple(exclude)
+    )
 
 
 @contextmanager

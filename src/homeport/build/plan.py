@@ -52,6 +52,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     root: str  # absolute path of the import root
     services: tuple[PlannedService, ...]
     findings: tuple[Finding, ...] = ()
+    scope: str = ""  # folder or file that was looked through, relative to the root; "": all below the root
+    attribute: str = ""  # the one class or app of it that was asked for; "": every service
+    exclude: tuple[str, ...] = ()  # globs of what was left out
 
     def service(self, name: str) -> PlannedService | None:
         return next((service for service in self.services if service.name == name), None)
