@@ -221,6 +221,33 @@ def test_a_sign_of_life_brings_the_probe_forward() -> None:
     assert probe.member is hung
 
 
+def test_no_call_is_risked_on_an_instance_that_leaves_pings_unanswered() -> None:
+    ejector, (hung, *_) = fleet(4)
+    ejector.silent(hung, 0.0, 0.3)
+    assert ejector.probe(100.0, retryable=True) is None
+    assert ejector.due == inf
+    ejector.alive(hung, 101.0)
+    assert ejector.due == 1.0
+    assert ejector.probe(101.0, retryable=True) is not None
+
+
+def test_each_further_ping_unanswered_keeps_it_out_for_longer() -> None:
+    ejector, (hung, *_) = fleet(4)
+    ejector.silent(hung, 0.0, 0.3)
+    assert ejector.silent(hung, 0.5, 0.3) == ()
+    (again,) = ejector.silent(hung, 1.0, 0.3)
+    assert isinstance(again, Ejected)
+    assert again.until == 3.0
+
+
+def test_one_whose_connection_has_gone_is_probed_by_making_another() -> None:
+    ejector, (hung, *_) = fleet(4)
+    ejector.silent(hung, 0.0, 0.3)
+    ejector.unlinked(hung)
+    assert ejector.probe(0.9, retryable=True) is None
+    assert ejector.probe(1.0, retryable=True) is not None
+
+
 def test_a_sign_of_life_says_nothing_about_failures() -> None:
     ejector, (bad, *_) = fleet(4)
     fail(ejector, bad, 5, 0.0)
@@ -385,6 +412,10 @@ class AnyTraffic(RuleBasedStateMachine):
         else:
             self.told(self.ejector.silent(self.peer(index), self.now, 0.3))
 
+    @rule(index=st.integers(0, 24))
+    def disconnect(self, index: int) -> None:
+        self.ejector.unlinked(self.peer(index))
+
     @rule(index=st.integers(0, 24), seconds=st.sampled_from([1.0, 30.0, inf]))
     def order(self, index: int, seconds: float) -> None:
         self.told(self.ejector.eject(self.peer(index), self.now + seconds, "by hand", self.now))
@@ -400,6 +431,7 @@ class AnyTraffic(RuleBasedStateMachine):
         if probe is not None:
             assert not early
             assert probe.member.record.instance in self.out
+            assert not probe.member.record.mute
             self.probes.append(probe)
 
     @precondition(lambda self: self.probes)
@@ -420,6 +452,11 @@ class AnyTraffic(RuleBasedStateMachine):
     def effects_tell_the_whole_story(self) -> None:
         assert self.out == {peer.record.instance for peer in self.peers if peer.record.evidence is not None}
         assert self.panic == self.ejector.panic
+
+    @invariant()
+    def only_silence_makes_mute(self) -> None:
+        mute = [peer for peer in self.peers if peer.record.mute]
+        assert all(peer.record.evidence is Evidence.SILENT for peer in mute)
 
     @invariant()
     def somebody_is_available_unless_all_are_ejected_by_hand(self) -> None:

@@ -263,6 +263,32 @@ async def test_a_hung_instance_is_pinged_and_ejected_while_its_calls_are_out(tmp
         stuck.cancel()
 
 
+async def test_no_call_is_risked_on_a_hung_instance_until_it_answers_a_ping(tmp_path: Path) -> None:
+    policy = Policy(ping=Ping(silence=0.05, patience=0.02), ejection=Ejection(shortest=0.01, longest=0.02))
+    async with fleet(tmp_path, "a", "b", "c", policy=policy) as f:
+        a = f.tellers["a"]
+        a.behave = hang
+        stuck = [asyncio.create_task(f.handle.write()) for _ in range(9)]
+        await settled(lambda: f.hosted["a"].admission.in_flight > 0)
+        for link in f.servers["a"].links:
+            link.pause_reading()
+        await settled(lambda: f.out() == {"a"})
+        peer = next(peer for peer in f.caller.route("counter").peers if peer.instance.id == "a")
+        for _ in range(20):  # far longer than it is ejected for
+            before = peer.in_flight
+            assert await f.handle.read() in ("b", "c")
+            assert peer.in_flight == before
+            await asyncio.sleep(0.01)
+        a.behave = lambda: None
+        for link in f.servers["a"].links:
+            link.resume_reading()
+        await settled(lambda: not peer.record.mute)
+        await f.handle.read()
+        assert not f.out()
+        for call in stuck:
+            call.cancel()
+
+
 async def test_a_busy_instance_that_answers_pings_is_not_ejected(tmp_path: Path) -> None:
     policy = Policy(ping=Ping(silence=0.03, patience=0.05))
     async with fleet(tmp_path, "a", "b", policy=policy) as f:

@@ -74,7 +74,7 @@ NOTHING: Effects = ()
 class Record(Window):  # plus: calls that went well; minus: those that did not
     """What a caller has lately seen of one instance."""
 
-    __slots__ = ("evidence", "gone", "instance", "level", "out_since", "probe", "streak", "until", "well_since")
+    __slots__ = ("evidence", "gone", "instance", "level", "mute", "out_since", "probe", "streak", "until", "well_since")
 
     def __init__(self, instance: str, limits: Ejection) -> None:
         super().__init__(limits.window)
@@ -86,6 +86,7 @@ class Record(Window):  # plus: calls that went well; minus: those that did not
         self.level = 0  # of ejections, each twice as long as the one below
         self.well_since = 0.0
         self.probe = 0  # number of the probe under way; 0: none
+        self.mute = False  # it is out for leaving a ping unanswered, and has answered none since
         self.gone = False  # no instance of the service any more; calls to it may still end
 
 
@@ -134,7 +135,7 @@ class Ejector(Generic[M]):
             member.record.gone = False
         for member in self._members:
             if member.record.gone:
-                member.record.evidence, member.record.probe = None, 0
+                member.record.evidence, member.record.probe, member.record.mute = None, 0, False
         self._members = members
         return self._weigh()
 
@@ -184,14 +185,27 @@ class Ejector(Generic[M]):
         return self._died(member.record, Evidence.FAILURES, "it is leaving", now)
 
     def silent(self, member: M, now: float, waited: float) -> Effects:
-        """A ping was not answered within ``waited`` seconds."""
-        return self._died(member.record, Evidence.SILENT, f"no answer to a ping within {waited:g} s", now)
+        """A ping was not answered within ``waited`` seconds.
+
+        Until one is, no call is risked on a probe: it would only wait there. So go on pinging.
+        """
+        record = member.record
+        effects = self._died(record, Evidence.SILENT, f"no answer to a ping within {waited:g} s", now)
+        record.mute = record.evidence is Evidence.SILENT
+        self._weigh()
+        return effects
 
     def alive(self, member: M, now: float) -> None:
         """It has answered a ping or accepted a connection: what it is out for may be over, so probe it now."""
         record = member.record
-        if record.evidence in (Evidence.LOST, Evidence.SILENT) and record.until > now:
-            record.until = now
+        if record.evidence in (Evidence.LOST, Evidence.SILENT):
+            record.until, record.mute = min(record.until, now), False
+            self._weigh()
+
+    def unlinked(self, member: M) -> None:
+        """There is no connection to ping it on any more: a probe makes one, or fails before it is sent."""
+        if member.record.mute:
+            member.record.mute = False
             self._weigh()
 
     # -- probes --------------------------------------------------------------------------------------------------------
@@ -204,7 +218,7 @@ class Ejector(Generic[M]):
         patience = 0.0 if retryable else PROBE_PATIENCE
         for member in self._to_probe():
             record = member.record
-            if record.evidence is not None and not record.probe and now >= record.until + patience:
+            if _is_waiting(record) and now >= record.until + patience:
                 self._probes += 1
                 record.probe = self._probes
                 self._weigh()
@@ -275,10 +289,11 @@ class Ejector(Generic[M]):
         if record.evidence is None:
             record.out_since = now
         record.evidence = evidence
+        record.mute = False
         return (Ejected(record.instance, record.until, evidence, reason), *self._weigh())
 
     def _restore(self, record: Record, now: float) -> Effects:
-        record.evidence = None
+        record.evidence, record.mute = None, False
         record.streak = record.probe = 0
         record.clear()
         record.well_since = now
@@ -290,8 +305,7 @@ class Ejector(Generic[M]):
         left = [one for one in fleet if one.record.evidence is None]
         panicked, self.panic = self.panic, len(left) < self._limits.panic * len(fleet)
         self.available = fleet if self.panic else left
-        waiting = [one.record for one in self._to_probe()]
-        self.due = min((one.until for one in waiting if one.evidence is not None and not one.probe), default=inf)
+        self.due = min((one.record.until for one in self._to_probe() if _is_waiting(one.record)), default=inf)
         if self.panic == panicked:
             return NOTHING
         return (PanicBegan(len(left), len(fleet)),) if self.panic else (PanicEnded(len(left), len(fleet)),)
@@ -301,3 +315,8 @@ class Ejector(Generic[M]):
         if self.panic:
             return [one for one in self._members if one.record.evidence is Evidence.ORDER]
         return self._members
+
+
+def _is_waiting(record: Record) -> bool:
+    """Whether a probe is all that it takes to use the instance again."""
+    return record.evidence is not None and not record.probe and not record.mute

@@ -1,10 +1,14 @@
-"""Pings instances that owe answers and have gone silent: a hung process keeps its connections open."""
+"""Pings instances that owe answers and have gone silent, and those ejected for silence until they answer.
+
+A hung process keeps its connections open, so nothing else tells.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
 
+from homeport.rpc.client import ClientLink
 from homeport.rpc.peers import Peer
 from homeport.rpc.routes import Route, clock
 
@@ -36,25 +40,29 @@ class SilenceWatch:
         for route in self._routes.values():
             patience = route.policy.ping
             for peer in route.peers:
-                if not peer.in_flight:
+                mute = peer.record.mute
+                if not (peer.in_flight or mute):
                     continue
                 busy = True
                 link = peer.link
-                if link is None or peer.pinging or now - peer.latency.since < patience.silence:
-                    continue
-                if loop_now - link.heard >= patience.silence:
-                    peer.pinging = True
-                    ping = self._loop.create_task(self._ping(route, peer, patience.patience), name="rpc.ping")
-                    self._pings.add(ping)
-                    ping.add_done_callback(self._pings.discard)
+                if link is None or link.closed:
+                    route.ejector.unlinked(peer)
+                elif loop_now - link.heard < patience.silence:
+                    if mute:  # it was out for longer than that, so it has been heard since
+                        route.ejector.alive(peer, now)
+                elif not peer.pinging and (mute or now - peer.latency.since >= patience.silence):
+                    self._ping_soon(route, peer, link, patience.patience)
         self.running = busy
         self._timer = self._loop.call_later(PERIOD, self._look) if busy else None
 
-    async def _ping(self, route: Route, peer: Peer, patience: float) -> None:
+    def _ping_soon(self, route: Route, peer: Peer, link: ClientLink, patience: float) -> None:
+        peer.pinging = True
+        ping = self._loop.create_task(self._ping(route, peer, link, patience), name="rpc.ping")
+        self._pings.add(ping)
+        ping.add_done_callback(self._pings.discard)
+
+    async def _ping(self, route: Route, peer: Peer, link: ClientLink, patience: float) -> None:
         try:
-            link = peer.link
-            if link is None or link.closed:
-                return
             if await link.ping(patience):
                 route.ejector.alive(peer, clock())
             elif not link.closed:  # else the calls that were lost have told
