@@ -27,8 +27,10 @@ class GraphService(msgspec.Struct, frozen=True, kw_only=True):
     level: int = 0  # in the start order: 0 needs nobody
     callers: int = 0  # services that call it
     needed_by: int = 0  # services that cannot do without it, directly or through others
-    entry: bool = False  # no other service calls it
-    critical: bool = False  # every entry point that needs any service needs this one
+    entry: bool = False  # it calls others, and none calls it
+    critical: bool = False  # half of the other services or more cannot do without it
+    on_every_path: bool = False  # every entry point that needs any service needs this one
+    state: str = ""  # of a running one: active, scaling, healing, idle, down
 
 
 class GraphCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,14 +87,16 @@ def linked_graph(services: list[GraphService], calls: tuple[GraphCall, ...]) -> 
     callers = {service.name: {c.caller for c in calls if c.callee == service.name} for service in services}
     entries = frozenset(name for name, found in callers.items() if not found - {name})
     working = frozenset(entry for entry in entries if required[entry])
+    others = sum(service.kind in ("class", "asgi") for service in services) - 1
     placed = tuple(
         msgspec.structs.replace(
             service,
             level=level[service.name],
             callers=len(callers[service.name]),
             needed_by=len(needing[service.name]),
-            entry=service.name in entries and service.kind in ("class", "asgi"),
-            critical=len(working) > 0 and service.name not in entries and working <= needing[service.name],
+            entry=service.name in working and service.kind in ("class", "asgi"),
+            critical=len(needing[service.name]) * 2 >= max(2, others),
+            on_every_path=len(working) > 0 and working <= needing[service.name],
         )
         for service in sorted(services, key=lambda service: service.name)
     )
