@@ -28,6 +28,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         "config",
         "config_sources",
         "processes",
+        "program",
         "nodes",
         "logfiles",
         "_lazy",

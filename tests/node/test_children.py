@@ -18,6 +18,7 @@ from homeport.node.adoption import Record, Records
 from homeport.node.children import Children
 from homeport.node.launch import LaunchFailed, OsProcess, adopt, describe_exit, find_by_argument, launch
 from homeport.processes import identity, runs
+from homeport.program import own_program
 from homeport.testing.clock import FakeClock
 
 SLEEP = ["-c", "import sys, time; print('hello', flush=True); time.sleep(60)"]
@@ -41,7 +42,7 @@ def children(tmp_path: Path) -> Children:
 
 
 def run(folder: Path, *arguments: str) -> OsProcess:
-    return launch(arguments, log=folder / "out.log", cwd=folder, environ=os.environ)
+    return launch([sys.executable, *arguments], log=folder / "out.log", cwd=folder, environ=os.environ)
 
 
 # -- watching ----------------------------------------------------------------------------------------------------------
@@ -71,7 +72,8 @@ async def test_a_process_has_a_session_of_its_own_and_no_input(tmp_path: Path) -
 
 async def test_the_working_folder_is_no_place_to_import_from(tmp_path: Path) -> None:
     (tmp_path / "stray.py").write_text("")
-    assert await run(tmp_path, "-m", "stray").wait() == 1
+    process = launch([*own_program(), "stray"], log=tmp_path / "out.log", cwd=tmp_path, environ=os.environ)
+    assert await process.wait() == 1
     assert "No module named stray" in (tmp_path / "out.log").read_text()
 
 
@@ -192,7 +194,7 @@ def _start(children: Children, monkeypatch: pytest.MonkeyPatch, started: list[Os
     real = module.launch
 
     def sleeping(arguments: list[str], **more: object) -> OsProcess:
-        return real([*SLEEP, arguments[-1]], **more)  # type: ignore[arg-type]
+        return real([sys.executable, *SLEEP, arguments[-1]], **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr("homeport.node.children.launch", sleeping)
     process = children.start("homeport.worker", Told(secret="s"), Record(name="cart-1"))

@@ -20,6 +20,7 @@ from homeport.node.desired import Start
 from homeport.node.launch import LaunchFailed, OsProcess, launch
 from homeport.node.port import is_loopback
 from homeport.nodes import write_private
+from homeport.program import Program, own_program
 from homeport.worker.api import WorkerSpec
 
 EVIDENCE_LINES = 20
@@ -28,13 +29,21 @@ _STARTED = "process.starting"
 
 
 class Children:
-    """Starts ``python -m …`` with a file that says everything, and notes the process before and after."""
+    """Starts parts of Homeport with a file that says everything, and notes the process before and after."""
 
     def __init__(self, records: Records, logs: Path, cwd: Path, environ: Mapping[str, str], clock: Clock) -> None:
         self.records, self._logs, self._cwd, self._environ, self._clock = records, logs, cwd, environ, clock
 
-    def start(self, module: str, spec: msgspec.Struct, record: Record, inherit: tuple[int, ...] = ()) -> OsProcess:
-        """Start the module's process.
+    def start(
+        self,
+        module: str,
+        spec: msgspec.Struct,
+        record: Record,
+        *,
+        program: Program = (),
+        inherit: tuple[int, ...] = (),
+    ) -> OsProcess:
+        """Start the module's process, by this process's own program or by that of an artefact.
 
         Raises:
             LaunchFailed: the operating system refused, or the disk is full.
@@ -45,7 +54,7 @@ class Children:
             self.records.note(record)
             self._mark_start(record.name)
             process = launch(
-                ["-m", module, str(told)],
+                [*(program or own_program()), module, str(told)],
                 log=self.log(record.name),
                 cwd=self._cwd,
                 environ=self._environ,

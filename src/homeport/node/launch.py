@@ -76,9 +76,9 @@ class OsProcess:
 
 
 def launch(
-    arguments: Sequence[str], *, log: Path, cwd: Path, environ: Mapping[str, str], inherit: Sequence[int] = ()
+    command: Sequence[str], *, log: Path, cwd: Path, environ: Mapping[str, str], inherit: Sequence[int] = ()
 ) -> OsProcess:
-    """Start ``python arguments…`` in a session of its own, its output appended to ``log``.
+    """Start a program in a session of its own, its output appended to ``log``.
 
     The process shares nothing with this one that would end it too: no terminal, no pipe, no parent-death signal.
 
@@ -88,9 +88,8 @@ def launch(
     output = -1
     try:
         output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        # -P: the working folder must not stand in for modules that the release lacks.
         child = subprocess.Popen(
-            [sys.executable, "-P", *arguments],
+            command,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -100,7 +99,7 @@ def launch(
             start_new_session=True,
         )
     except OSError as error:
-        raise LaunchFailed(f"cannot start {sys.executable} {' '.join(arguments)}: {error}") from error
+        raise LaunchFailed(f"cannot start {' '.join(command)}: {error}") from error
     finally:
         if output >= 0:
             os.close(output)

@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple
 
@@ -54,7 +53,7 @@ def prepare(asked: RunOptions, surroundings: Surroundings) -> Launch:
     from homeport.nodes import data_folder
 
     cwd = surroundings.cwd().resolve()
-    start = _settings_start(asked.target, cwd)
+    start = settings_start(asked.target, cwd)
     flags = {
         "node.layout": asked.layout,
         "node.name": asked.name,
@@ -79,7 +78,7 @@ def prepare(asked: RunOptions, surroundings: Surroundings) -> Launch:
     return Launch(spec, loaded.environment)
 
 
-def _settings_start(target: str, cwd: Path) -> Path:
+def settings_start(target: str, cwd: Path) -> Path:
     """Settings belong to the code that runs: the search for them begins there, if TARGET is a path."""
     path = cwd / target.partition(":")[0]
     return path.resolve() if path.exists() else cwd
@@ -103,6 +102,7 @@ class NodeProcess:
 
     def __init__(self, launch: Launch) -> None:
         from homeport.nodes import prepare_data_folder, write_private
+        from homeport.program import own_program
 
         self.data = Path(launch.spec.data)
         self.spec = launch.spec
@@ -111,7 +111,7 @@ class NodeProcess:
         write_private(self._spec_file, msgspec.json.encode(launch.spec))
         self._said = _nameless_file(self.data / "run" / f"node-{os.getpid()}.said")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "homeport.node", str(self._spec_file)],
+            [*own_program(), "homeport.node", str(self._spec_file)],
             stdin=subprocess.PIPE if launch.spec.lifeline else subprocess.DEVNULL,
             stdout=self._said,
             stderr=self._said,
