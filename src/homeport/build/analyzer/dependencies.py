@@ -11,10 +11,11 @@ from homeport.authoring.method import checked_timeout
 from homeport.authoring.naming import is_valid_name
 from homeport.build.diagnostics.finding import Finding
 from homeport.build.plan import Location, PlannedDependency
+from homeport.build.scanner.calls import Use
 from homeport.build.scanner.classes import ClassLike
 from homeport.build.scanner.expressions import Mark, TypeName
 from homeport.build.scanner.fields import Field
-from homeport.build.scanner.functions import FunctionFacts, Use
+from homeport.build.scanner.functions import FunctionFacts
 from homeport.errors import DefinitionError
 
 RESERVED = ("events", "config", "log")

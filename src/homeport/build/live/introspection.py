@@ -47,9 +47,6 @@ class IntrospectedClass:
                 for parameter in parameters
                 if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
             ),
-            uses=(),
-            assigned=frozenset(),
-            calls_super=False,
             line=1,
             column=1,
         )
