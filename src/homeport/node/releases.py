@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import filecmp
-import fnmatch
 import hashlib
 import os
 import secrets
@@ -21,8 +20,9 @@ from pathlib import Path
 import msgspec
 
 from homeport.build.diagnostics.finding import Finding
+from homeport.build.scanner.exclusion import Exclusion, is_foreign_folder
 from homeport.errors import HomeportError
-from homeport.nodes import is_data_folder, write_private
+from homeport.nodes import write_private
 
 LARGE_BYTES = 200 * 1024 * 1024
 KEEP = 5
@@ -30,7 +30,6 @@ _SETTLED = 2.0  # seconds: file systems with coarse times could hide a change th
 _STALE = 3600.0  # seconds after which an unfinished copy is surely nobody's
 _ATTEMPTS = 3  # at copying files that come and go meanwhile
 _BLOCK = 1024 * 1024
-_SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules"})
 
 
 class ReleaseFailed(HomeportError):
@@ -182,20 +181,12 @@ def _made(path: Path) -> bool:
     return path.suffix == ".pyc"
 
 
-def is_skipped(name: str, relative: str, exclude: Sequence[str]) -> bool:
-    """Whether a file or folder stays out of releases: hidden, made by tools, or excluded by a glob."""
-    if name.startswith(".") or name in _SKIPPED_FOLDERS or name.endswith(".pyc"):
-        return True
-    globs = [glob.rstrip("/") for glob in exclude]
-    # Globs are relative to what was asked to run, which may lie deeper than the import root.
-    return any(fnmatch.fnmatch(name, glob) or fnmatch.fnmatch(f"/{relative}", f"*/{glob}") for glob in globs)
-
-
 def _is_below(path: object, root: Path) -> bool:
     return isinstance(path, str) and Path(path).is_relative_to(root)
 
 
 def _walk(root: Path, exclude: tuple[str, ...]) -> Iterator[_File]:
+    exclusion = Exclusion(exclude)
     pending: list[tuple[str, str, frozenset[tuple[int, int]]]] = [(os.fspath(root), "", frozenset())]
     while pending:
         folder, prefix, above = pending.pop()
@@ -205,11 +196,11 @@ def _walk(root: Path, exclude: tuple[str, ...]) -> Iterator[_File]:
         inside = above | {(here.st_dev, here.st_ino)}
         with os.scandir(folder) as entries:
             found = list(entries)
-        if prefix and (any(entry.name == "pyvenv.cfg" for entry in found) or is_data_folder(Path(folder))):
+        if prefix and is_foreign_folder(folder, {entry.name for entry in found}):
             continue
         for entry in found:
             relative = prefix + entry.name
-            if is_skipped(entry.name, relative, exclude):
+            if exclusion.skips(entry.name, relative):
                 continue
             if entry.is_dir():
                 pending.append((entry.path, f"{relative}/", inside))

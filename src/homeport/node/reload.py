@@ -11,9 +11,9 @@ from typing import Protocol
 import msgspec
 
 from homeport.build.plan import Plan, PlannedService
+from homeport.build.scanner.exclusion import Exclusion
 from homeport.errors import HomeportError
 from homeport.node.application import Edition, together
-from homeport.node.releases import is_skipped
 
 log = logging.getLogger("homeport.node")
 
@@ -163,11 +163,13 @@ async def changes(root: Path, exclude: Sequence[str]) -> AsyncIterator[set[str]]
     # Its own lines about every change would drown the log.
     logging.getLogger("watchfiles").setLevel(logging.WARNING)
 
+    exclusion = Exclusion(exclude)
+
     def wanted(_: Change, path: str) -> bool:
         if not PurePosixPath(path).is_relative_to(root) or Path(path).is_dir():
             return False
         parts = PurePosixPath(path).relative_to(root).parts
-        return not any(is_skipped(part, "/".join(parts[: n + 1]), exclude) for n, part in enumerate(parts))
+        return not any(exclusion.skips(part, "/".join(parts[: n + 1])) for n, part in enumerate(parts))
 
     async for found in awatch(root, watch_filter=wanted, debounce=400, step=50, recursive=True):
         log.debug("reload.seen", extra={"paths": sorted(path for _, path in found)})

@@ -1,0 +1,162 @@
+"""The folders and source files below an import root, each folder listed at most once."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+
+import msgspec
+
+from homeport.build.scanner.exclusion import Exclusion, is_for_tests, is_foreign_folder
+
+Identity = tuple[int, int, int, int]
+"""Size, nanoseconds of the last change of content and of entry, inode: a file of which all are the same is the same."""
+
+
+class Listing(msgspec.Struct, frozen=True):
+    """What a folder holds, as far as imports may find it."""
+
+    folders: frozenset[str]
+    sources: frozenset[str]  # names of Python files
+    foreign: bool  # a virtual environment, or a node's data folder
+    error: str = ""  # why it cannot be listed
+
+
+class FileTree:
+    """Paths are relative to the import root, with slashes; the root itself is the empty path."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._real_root = f"{os.path.realpath(root)}/"
+        self._listings: dict[str, Listing] = {}
+
+    @property
+    def listings(self) -> dict[str, Listing]:
+        """All folders looked into so far, by path."""
+        return self._listings
+
+    def listing(self, folder: str) -> Listing:
+        known = self._listings.get(folder)
+        if known is None:
+            known, _ = self._list(folder)
+        return known
+
+    def find(self, module: str) -> str | None:
+        """The file of a module below the root; the empty string for a folder without ``__init__.py``; None: none."""
+        folder, _, name = module.replace(".", "/").rpartition("/")
+        holder = self._folder_of(folder)
+        if holder is None:
+            return None
+        below = f"{folder}/{name}" if folder else name
+        if name in holder.folders and "__init__.py" in self.listing(below).sources:
+            return f"{below}/__init__.py"
+        if f"{name}.py" in holder.sources:
+            return f"{below}.py"
+        return "" if name in holder.folders else None
+
+    def _folder_of(self, folder: str) -> Listing | None:
+        """The listing of a folder, unless one above it does not even have its name."""
+        known = self._listings.get(folder)
+        if known is not None or not folder:
+            return known or self.listing("")
+        above, _, name = folder.rpartition("/")
+        holder = self._folder_of(above)
+        return self.listing(folder) if holder is not None and name in holder.folders else None
+
+    def walk(self, scope: str, exclusion: Exclusion) -> Iterator[tuple[str, Identity]]:
+        """The application's own source files in and below a folder, in no particular order.
+
+        Left out are hidden folders, virtual environments, nodes' data folders, tests, and what ``exclusion`` names. A
+        link to a folder is followed when it leads out of the root, and each folder out there is looked into once.
+        """
+        pending, seen_outside = [(scope, False)], set[tuple[int, int]]()
+        while pending:
+            folder, outside = pending.pop()
+            listing, entries = self._list(folder)
+            if folder != scope and listing.foreign:
+                continue
+            prefix = f"{folder}/" if folder else ""
+            for entry in entries:
+                name, path = entry.name, prefix + entry.name
+                in_folders = name in listing.folders
+                if exclusion.skips(name, path) or is_for_tests(name, folder=in_folders):
+                    continue
+                if not in_folders:
+                    found = _identity_of(entry)
+                    if found is not None:
+                        yield path, found
+                elif not outside and not entry.is_symlink():
+                    pending.append((path, False))
+                elif self._leads_out(entry, seen_outside):
+                    pending.append((path, True))
+
+    def _leads_out(self, entry: os.DirEntry[str], seen: set[tuple[int, int]]) -> bool:
+        """Whether a folder lies outside the root, and not above it, and was not ``seen`` before."""
+        real = f"{os.path.realpath(entry.path)}/"
+        if real.startswith(self._real_root) or self._real_root.startswith(real):
+            return False
+        try:
+            found = entry.stat()
+        except OSError:
+            return False
+        key = found.st_dev, found.st_ino
+        new = key not in seen
+        seen.add(key)
+        return new
+
+    def _list(self, folder: str) -> tuple[Listing, list[os.DirEntry[str]]]:
+        path = f"{self._root}/{folder}" if folder else self._root
+        folders, sources, names = set[str](), set[str](), set[str]()
+        kept: list[os.DirEntry[str]] = []
+        error = ""
+        try:
+            with os.scandir(path) as entries:
+                for entry in entries:
+                    names.add(entry.name)
+                    if _is_folder(entry):
+                        folders.add(entry.name)
+                    elif entry.name.endswith(".py") and _is_file(entry):
+                        sources.add(entry.name)
+                    else:
+                        continue
+                    kept.append(entry)
+        except OSError as failure:
+            error = failure.strerror or str(failure)
+        listing = Listing(frozenset(folders), frozenset(sources), is_foreign_folder(path, names), error)
+        self._listings[folder] = listing
+        return listing, kept
+
+
+def identity(status: os.stat_result) -> Identity:
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+
+
+def identity_at(path: str) -> Identity | None:
+    """The identity of the regular file at ``path`` now; None when there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return identity(status) if stat.S_ISREG(status.st_mode) else None
+
+
+def _identity_of(entry: os.DirEntry[str]) -> Identity | None:
+    try:
+        return identity(entry.stat())
+    except OSError:
+        return None  # gone again
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads round in circles
+        return False
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
