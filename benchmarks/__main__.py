@@ -6,7 +6,18 @@ import argparse
 import subprocess
 import sys
 
-NAMES = ("rpc", "local", "registry", "boutique", "death", "slow_replica", "rollout", "storm")
+NAMES = (
+    "rpc",
+    "local",
+    "registry",
+    "boutique",
+    "death",
+    "slow_replica",
+    "rollout",
+    "storm",
+    "scan",
+    "codebases",
+)
 
 
 def main() -> int:

@@ -100,10 +100,21 @@ def homeport(*arguments: str) -> str:
     Raises:
         RuntimeError: it failed.
     """
-    # Settings of the caller's own are no part of what is measured.
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("HOMEPORT_")}
     command = [sys.executable, "-m", "homeport", *arguments]
-    done = subprocess.run(command, cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
     if done.returncode:
         raise RuntimeError(f"homeport {' '.join(arguments)} failed ({done.returncode}):\n{done.stdout}{done.stderr}")
     return done.stdout
+
+
+def environment() -> dict[str, str]:
+    """That of this process, without what is no part of what is measured.
+
+    That is the caller's own settings of Homeport, and a wish to have no ``.pyc`` files, which makes each start compile.
+    """
+    spoiling = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
+    return {
+        name: value for name, value in os.environ.items() if not name.startswith("HOMEPORT_") and name not in spoiling
+    }

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import msgspec
 import pytest
 
-from benchmarks import boutique, death, local, registry, rollout, rpc, slow_replica, storm
+from benchmarks import boutique, codebases, death, local, registry, rollout, rpc, scan, slow_replica, storm
 from benchmarks.apps.echo.load import closed_loop
 from benchmarks.apps.echo.orders import ORDER, receipt_for
+from benchmarks.harness import synthetic
 from benchmarks.harness.results import Report
+from homeport.build import application
 
 
 def rows(report: Report) -> dict[str, tuple[str, ...]]:
@@ -59,6 +62,40 @@ async def test_the_registry_is_measured() -> None:
     assert found.bytes_per_change > 0
     assert found.bytes_elsewhere == 0
     assert registry.report(found).tables
+
+
+def test_a_made_up_application_is_the_same_for_the_same_seed_and_another_for_another() -> None:
+    size = synthetic.Size(services=25, files=30, active=3)
+    assert list(synthetic.application(size)) == list(synthetic.application(size))
+    assert list(synthetic.application(size)) != list(synthetic.application(msgspec.structs.replace(size, seed=8)))
+
+
+def test_a_made_up_application_has_its_services_and_nothing_to_complain_of(tmp_path: Path) -> None:
+    size = synthetic.Size(services=45, files=60, active=4)
+    synthetic.write(size, tmp_path)
+    plan = application.scan(".", tmp_path)
+    assert [finding for finding in plan.findings if finding.severity != "note"] == []
+    assert [service.name for service in plan.services] == sorted(synthetic.names(size))
+    assert sum(service.replicas for service in plan.services) == 4
+    assert sum(len(service.dependencies) for service in plan.services) > 30
+
+
+def test_scans_are_measured() -> None:
+    report = scan.run(synthetic.Size(services=3, files=9), rounds=1)
+    assert len(rows(report)) == len(scan.WAYS)
+    assert all(bar.met is not None for bar in report.bars)
+
+
+def test_what_is_found_where_nothing_is_counts_as_false() -> None:
+    found = [
+        ["error", "HP110", ".", 1, "no service"],
+        ["error", "HP100", "a.py", 3, "wrong"],
+        ["note", "", "b.py", 1, ""],
+    ]
+    one = {"scan": {"services": ["shop"], "findings": found}, "parse": {"refused": []}}
+    assert codebases.false_findings(one) == ["service shop", "a.py:3: HP100 wrong"]
+    one["parse"]["refused"] = ["a.py"]
+    assert codebases.false_findings(one) == ["service shop"]
 
 
 @pytest.mark.long
