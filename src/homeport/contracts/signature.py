@@ -6,7 +6,7 @@ import collections.abc
 import dataclasses
 import inspect
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -50,7 +50,7 @@ class ServiceSignature:
 
     service: str
     contract: Contract
-    methods: dict[str, MethodSignature]
+    methods: Mapping[str, MethodSignature]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -93,10 +93,11 @@ def app_contract(service: str, *, public: bool) -> Contract:
     return msgspec.structs.replace(contract, fingerprint=fingerprint(contract))
 
 
-def method_codecs(cls: type, service: str, name: str) -> MethodSignature | None:
-    """One method's codecs without describing them in JSON Schema: for APIs whose types both sides have. None: no such.
+def method_codecs(cls: type, service: str, name: str, contract: MethodContract | None = None) -> MethodSignature | None:
+    """One method's codecs without describing them in JSON Schema; None: no such method.
 
-    Its contract has names and options, but neither schemas nor a fingerprint.
+    For APIs whose types both sides have: then the contract has names and options, but neither schemas nor a
+    fingerprint. Or with the ``contract`` that the class was found to have before.
 
     Raises:
         DefinitionError: the method cannot be served as written.
@@ -105,7 +106,7 @@ def method_codecs(cls: type, service: str, name: str) -> MethodSignature | None:
     if served is None:
         return None
     typed = _typed(served, cls, service)
-    return _signature(typed, _method_contract(typed, [{} for _ in typed.types]))
+    return _signature(typed, contract or _method_contract(typed, [{} for _ in typed.types]))
 
 
 # -- understanding a method --------------------------------------------------------------------------------------------

@@ -48,17 +48,19 @@ class HostedInstance:
         self._hook_threads = MethodThreads(f"{self.service} hooks", 4)
         self._edges = edges
         self._callers: dict[tuple[str, str], Edge] = {}
-        self._methods = {name: self._host(name, method) for name, method in signature.methods.items()}
-
-    def _host(self, name: str, signature: MethodSignature) -> HostedMethod:
-        function = getattr(self.target, name)
-        return HostedMethod(self.threads.awaitable(function) if signature.threaded else function, signature)
+        self._methods: dict[str, HostedMethod] = {}
 
     def method(self, name: str) -> HostedMethod:
         method = self._methods.get(name)
         if method is None:
-            raise UnknownMethod(self.service, name, self._methods)
+            if name not in self.signature.methods:
+                raise UnknownMethod(self.service, name, self.signature.methods)
+            method = self._methods[name] = self._host(name, self.signature.methods[name])
         return method
+
+    def _host(self, name: str, signature: MethodSignature) -> HostedMethod:
+        function = getattr(self.target, name)
+        return HostedMethod(self.threads.awaitable(function) if signature.threaded else function, signature)
 
     def edge(self, caller: str, method: str) -> Edge:
         edge = self._callers.get((caller, method))

@@ -1,0 +1,116 @@
+"""Makes the built registry of a plan: the file that workers start from, and the same as text for people."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import msgspec
+
+from homeport.build.analyzer.graph import ServiceGraph, service_graph
+from homeport.build.generator.registry_layout import pack
+from homeport.build.generator.registry_rows import (
+    GRAPH,
+    HEAD,
+    START,
+    GraphRow,
+    HeadRow,
+    ServiceRow,
+    StartGroup,
+    StartRow,
+    encode,
+)
+from homeport.build.plan import Plan, PlannedService
+from homeport.build.reflection import Reflection
+from homeport.build.scanner.sources import module_name
+
+
+class BuiltRegistry(msgspec.Struct, frozen=True, kw_only=True):
+    """All rows, before they become bytes or text."""
+
+    head: HeadRow
+    graph: GraphRow
+    start: StartRow
+    services: dict[str, ServiceRow]  # in order of name
+
+    def to_bytes(self, python: tuple[int, int] = sys.version_info[:2]) -> bytes:
+        """The registry file; equal registries give equal bytes."""
+        from homeport import __version__
+
+        rows = {name: encode(row) for name, row in self.services.items()}
+        rows |= {HEAD: encode(self.head), GRAPH: encode(self.graph), START: encode(self.start)}
+        return pack(rows, python, __version__)
+
+    def to_json(self) -> str:
+        """The registry for people and diffs: keys in order, nothing that differs from machine to machine."""
+        services = {name: _readable(row) for name, row in self.services.items()}
+        text = {"application": self.head, "calls": self.graph.calls, "start": self.start, "services": services}
+        return msgspec.json.format(msgspec.json.encode(text, order="sorted"), indent=2).decode() + "\n"
+
+
+def built_registry(plan: Plan, reflection: Reflection | None = None, source: str = "") -> BuiltRegistry:
+    """What a plan and, if its services were imported, their reflection come to.
+
+    ``source`` is a digest of the files that the plan was made from.
+    """
+    graph = service_graph(plan, layout="single")
+    rows = {
+        service.name: _row(service, reflection) for service in sorted(plan.services, key=lambda service: service.name)
+    }
+    return BuiltRegistry(
+        head=HeadRow(
+            scope=plan.scope,
+            attribute=plan.attribute,
+            exclude=tuple(plan.exclude),
+            source=source,
+            reflected=reflection is not None,
+        ),
+        graph=GraphRow(calls={name: _callees(graph, name) for name in rows}),
+        start=StartRow(order=graph.start_order, groups=tuple(_groups(plan, rows))),
+        services=rows,
+    )
+
+
+def source_digest(plan: Plan) -> str:
+    """16 hex digits over the files that the plan's services may import.
+
+    Raises:
+        OSError: one of them cannot be read.
+    """
+    import hashlib
+
+    total = hashlib.blake2b(digest_size=8)
+    for path in sorted({path for service in plan.services for path in service.files}):
+        content = hashlib.blake2b(Path(plan.root, path).read_bytes(), digest_size=16).digest()
+        total.update(path.encode(errors="surrogateescape") + b"\0" + content)
+    return total.hexdigest()
+
+
+def _row(service: PlannedService, reflection: Reflection | None) -> ServiceRow:
+    seen = reflection.services.get(service.name) if reflection is not None else None
+    if seen is None or seen.contract is None:
+        modules = tuple(sorted(module_name(Path(path)) for path in service.files))
+        return ServiceRow(service=service, modules=modules)
+    return ServiceRow(service=service, contract=seen.contract, modules=seen.modules)
+
+
+def _callees(graph: ServiceGraph, caller: str) -> tuple[str, ...]:
+    return tuple(call.callee for call in graph.calls if call.caller == caller)
+
+
+def _groups(plan: Plan, rows: dict[str, ServiceRow]) -> list[StartGroup]:
+    alone = {service.name for service in plan.services if service.isolated or service.singleton}
+    shared = tuple(name for name in rows if name not in alone)
+    groups = [shared] if shared else []
+    groups += [(name,) for name in rows if name in alone]
+    return [
+        StartGroup(services=names, modules=tuple(sorted({m for name in names for m in rows[name].modules})))
+        for names in groups
+    ]
+
+
+def _readable(row: ServiceRow) -> dict[str, object]:
+    """Without what is derived from the rest: lists of files are long, and differ with every new helper."""
+    service: dict[str, object] = msgspec.to_builtins(row.service)
+    del service["files"]
+    return {**service, "contract": row.contract, "modules": row.modules}
