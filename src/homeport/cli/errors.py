@@ -56,6 +56,17 @@ class NodeRefused(e.HomeportError):
         return self.said or f"the node process ended with exit code {self.exit_code} and said nothing"
 
 
+class FaultySource(e.HomeportError):
+    """The source has errors, so that the command cannot do its work; paths of ``findings`` are absolute."""
+
+    def __init__(self, findings: tuple[Finding, ...]) -> None:
+        super().__init__(findings)
+        self.findings = findings
+
+    def __str__(self) -> str:
+        return f"the source has errors, the first of them: {self.findings[0].message}"
+
+
 class Explained(msgspec.Struct, frozen=True, kw_only=True):
     """An error as the command line tells it."""
 
@@ -96,6 +107,8 @@ def explain(error: BaseException) -> Explained:
         return Explained(exit_code=error.exit_code, problem=_problem_of_command(error), notes=error.notes)
     if isinstance(error, NodeRefused):
         return _refused(error)
+    if isinstance(error, FaultySource):
+        return _faulty(error)
     if isinstance(error, e.RemoteError):
         return _remote(error)
     if callable(getattr(error, "format_message", None)):
@@ -116,6 +129,19 @@ def _problem_of_command(error: CommandError) -> Problem:
         fields=dict(error.fields) if error.fields else None,
         next=error.next,
     )
+
+
+def _faulty(error: FaultySource) -> Explained:
+    problem = Problem(
+        type=_urn("scan_failed"),
+        title="The source has errors",
+        status=400,
+        detail=str(error),
+        code="scan_failed",
+        fields={"findings": error.findings},
+        next="homeport check",
+    )
+    return Explained(exit_code=ExitCode.FAILED, problem=problem, findings=error.findings)
 
 
 _STATUS_OF_EXIT = {

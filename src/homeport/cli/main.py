@@ -69,6 +69,7 @@ def build() -> typer.Typer:
     from homeport.cli.commands.drain import drain
     from homeport.cli.commands.eject import eject
     from homeport.cli.commands.forgive import forgive
+    from homeport.cli.commands.graph import graph
     from homeport.cli.commands.logs import logs
     from homeport.cli.commands.new import new
     from homeport.cli.commands.policy import policy
@@ -94,7 +95,7 @@ def build() -> typer.Typer:
         RUNNING: (run, stop),
         LOOKING: (ps, services, why, watch, logs, policy),
         CHANGING: (call, scale, restart, deploy, drain, eject, forgive),
-        PROJECT: (new, doctor, version),
+        PROJECT: (new, graph, doctor, version),
     }
     for panel, commands in panels.items():
         for command in commands:

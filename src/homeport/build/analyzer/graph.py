@@ -29,7 +29,7 @@ class GraphService(msgspec.Struct, frozen=True, kw_only=True):
     needed_by: int = 0  # services that cannot do without it, directly or through others
     entry: bool = False  # it calls others, and none calls it
     critical: bool = False  # half of the other services or more cannot do without it
-    on_every_path: bool = False  # every entry point that needs any service needs this one
+    on_every_path: bool = False  # each of several entry points needs it
     state: str = ""  # of a running one: active, scaling, healing, idle, down
 
 
@@ -94,9 +94,9 @@ def linked_graph(services: list[GraphService], calls: tuple[GraphCall, ...]) -> 
             level=level[service.name],
             callers=len(callers[service.name]),
             needed_by=len(needing[service.name]),
-            entry=service.name in working and service.kind in ("class", "asgi"),
-            critical=len(needing[service.name]) * 2 >= max(2, others),
-            on_every_path=len(working) > 0 and working <= needing[service.name],
+            entry=service.name in entries and bool(edges[service.name]) and service.kind in ("class", "asgi"),
+            critical=service.kind != "missing" and len(needing[service.name]) >= max(2, others / 2),
+            on_every_path=len(working) > 1 and working <= needing[service.name],
         )
         for service in sorted(services, key=lambda service: service.name)
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from homeport.build.analyzer.graph import GraphCall, GraphService, ServiceGraph
-from homeport.build.generator.wording import facts
+from homeport.build.generator.wording import facts, headline
 
 
 class Strokes(NamedTuple):
@@ -37,9 +37,36 @@ def rows(graph: ServiceGraph, strokes: Strokes = UNICODE) -> Iterator[Row]:
     for service in graph.services:
         if service.entry:
             yield from walk.below(service.name)
-    for service in graph.services:  # on cycles that no entry point leads to
+    for service in sorted(graph.services, key=lambda one: -one.level):  # on cycles that no entry point leads to
         if service.name not in walk.shown:
             yield from walk.below(service.name)
+
+
+def lines(graph: ServiceGraph, strokes: Strokes = UNICODE) -> Iterator[str]:
+    """The tree and its summary as plain text."""
+    for row in rows(graph, strokes):
+        yield f"{row.lead}{row.service.name}  {row.notes}".rstrip()
+    yield ""
+    yield from summary(graph)
+
+
+def summary(graph: ServiceGraph) -> Iterator[str]:
+    """What the tree does not show at a glance: what most depends on, cycles, what is missing, the start order."""
+    yield headline(graph)
+    own = {service.name for service in graph.services if service.kind in ("class", "asgi")}
+    weighty = sorted((s for s in graph.services if s.critical), key=lambda s: (-s.needed_by, s.name))
+    for service in weighty:
+        others = len(own - {service.name})
+        yield f"critical: {service.name} (without it {service.needed_by} of {others} others cannot work)"
+    for path in graph.cycles:
+        yield f"cycle: {' → '.join([*path, path[0]])}"
+    for service in graph.services:
+        if service.kind == "missing":
+            callers = sorted({call.caller for call in graph.calls if call.callee == service.name})
+            yield f"not found: {service.name} (called by {', '.join(callers)})"
+    if len(graph.start_order) > 1:
+        yield "start order:"
+        yield from (f"  {number}. {', '.join(names)}" for number, names in enumerate(graph.start_order, start=1))
 
 
 class _Walk:

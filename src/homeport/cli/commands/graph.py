@@ -1,0 +1,173 @@
+"""``homeport graph``: who calls whom, as a tree or a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from homeport.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from homeport.build.analyzer.graph import ServiceGraph
+    from homeport.cli.surroundings import Client, Surroundings
+    from homeport.cli.terminal import Terminal
+
+Format = Literal["text", "svg", "mermaid", "dot", "json"]
+SUFFIXES: dict[str, Format] = {
+    ".svg": "svg",
+    ".mmd": "mermaid",
+    ".mermaid": "mermaid",
+    ".dot": "dot",
+    ".gv": "dot",
+    ".json": "json",
+    ".txt": "text",
+}
+
+
+def graph(
+    context: typer.Context,
+    target: Annotated[
+        str, typer.Argument(metavar="TARGET", help="A folder, a module, module:Class or module:app.")
+    ] = ".",
+    format: Annotated[
+        Format | None, typer.Option("--format", "-f", help="Default: as FILE is called, or else text.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE instead.")
+    ] = None,
+    show: Annotated[bool, options.flag("--open", help="Show the picture in the browser.")] = False,
+    live: Annotated[bool, options.flag("--live", help="What the node runs, instead of TARGET's source.")] = False,
+    node: options.Node = None,
+    as_json: options.Json = False,
+) -> None:
+    """Draw who calls whom.
+
+    Reads the source of TARGET and imports nothing. Says what nothing goes without, and which services form cycles.
+    `--live` or `--node` draws what runs. Ends with 1 if the source has errors; what could be read is drawn.
+
+    Examples:
+
+      homeport graph
+      homeport graph shop --open
+      homeport graph shop -o docs/shop.svg
+      homeport graph --live --format mermaid
+    """
+    from homeport.cli.terminal import Terminal
+
+    terminal = Terminal(json=as_json)
+    surroundings = options.surroundings(context)
+    if live or node is not None:
+        (title, found), errors = _running(surroundings, node), ""
+    else:
+        title, found, errors = _written(target, surroundings)
+    chosen = _format(format, output, as_json)
+    if show:
+        _open(terminal, found, title)
+    elif output is not None:
+        _write(output, _rendered(found, title, chosen))
+        terminal.note(f"{terminal.symbols.ok} {output} ({chosen})")
+    elif chosen == "text":
+        _print(terminal, found)
+    else:
+        terminal.raw(_rendered(found, title, chosen).rstrip("\n").encode())
+    if errors:
+        terminal.note(f"{errors} in the source, so that something may be missing; next: homeport check {target}")
+        raise typer.Exit(1)
+
+
+def _written(target: str, surroundings: Surroundings) -> tuple[str, ServiceGraph, str]:
+    from homeport.build.analyzer.graph import service_graph
+    from homeport.cli.human import plural
+    from homeport.cli.target import read_application, without_errors
+
+    application = read_application(target, surroundings)
+    plan = application.plan
+    if not plan.services:
+        without_errors(plan)
+    errors = sum(finding.severity == "error" for finding in plan.findings)
+    drawn = service_graph(plan, layout=application.loaded.config.node.layout)
+    return application.name, drawn, plural(errors, "error") if errors else ""
+
+
+def _running(surroundings: Surroundings, node: str | None) -> tuple[str, ServiceGraph]:
+    from homeport.cli.asking import ask
+    from homeport.cli.running_graph import running_graph
+
+    async def question(client: Client) -> tuple[str, ServiceGraph]:
+        summaries = await client.registry.services()
+        status = await client.node.status()
+        workers = [worker.services for worker in status.workers]
+        return status.name, running_graph(summaries, await client.registry.instances(""), workers)
+
+    return ask(surroundings, node, question)
+
+
+def _format(asked: Format | None, output: Path | None, as_json: bool) -> Format:
+    from homeport.errors import UsageError
+
+    if asked is not None:
+        return asked
+    if output is None:
+        return "json" if as_json else "text"
+    if output.suffix.lower() not in SUFFIXES:
+        known = ", ".join(SUFFIXES)
+        raise UsageError(f"{str(output)!r} does not say which format is wanted; end it in {known}, or give --format")
+    return SUFFIXES[output.suffix.lower()]
+
+
+def _rendered(graph: ServiceGraph, title: str, format: Format) -> str:
+    import msgspec
+
+    from homeport.build.generator import dot, mermaid, svg, tree
+
+    if format == "svg":
+        return svg.svg(graph, title=title)
+    if format == "json":
+        return msgspec.json.format(msgspec.json.encode(graph), indent=2).decode() + "\n"
+    if format == "text":
+        return "".join(f"{line}\n" for line in tree.lines(graph))
+    drawn: dict[str, Callable[[ServiceGraph], str]] = {"mermaid": mermaid.mermaid, "dot": dot.dot}
+    return drawn[format](graph)
+
+
+def _write(file: Path, text: str) -> None:
+    from homeport.cli.errors import CommandError
+
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise CommandError(f"{file} cannot be written: {error.strerror}") from error
+
+
+def _open(terminal: Terminal, graph: ServiceGraph, title: str) -> None:
+    import tempfile
+    import webbrowser
+
+    folder = Path(tempfile.mkdtemp(prefix="homeport-graph-"))
+    file = folder / "graph.svg"
+    _write(file, _rendered(graph, title, "svg"))
+    if webbrowser.open(file.as_uri()):
+        terminal.note(f"{terminal.symbols.ok} opened {file}")
+    else:
+        terminal.note(f"no browser could be started here; the picture is {file}")
+
+
+def _print(terminal: Terminal, graph: ServiceGraph) -> None:
+    from rich.text import Text
+
+    from homeport.build.generator import tree
+    from homeport.cli.terminal import ASCII
+
+    strokes = tree.ASCII if terminal.symbols is ASCII else tree.UNICODE
+    for row in tree.rows(graph, strokes):
+        style = "red" if row.service.kind == "missing" else "yellow" if row.service.critical else "bold"
+        notes = f"  {row.notes}" if row.notes else ""
+        terminal.say(Text.assemble((row.lead, "bright_black"), (row.service.name, style), (notes, "bright_black")))
+    terminal.say("")
+    for line in tree.summary(graph):
+        terminal.say(Text(line))
