@@ -30,7 +30,52 @@ class PlannedDependency(msgspec.Struct, frozen=True, kw_only=True):
         None  # the target's class, where the application has it: lets results decode to its types
     )
     line: int = 0
+    column: int = 0
     path: str = ""  # the file of that line, which may be that of a base class
+
+
+class PlannedParameter(msgspec.Struct, frozen=True, kw_only=True):
+    """One parameter of a method, without ``self``."""
+
+    name: str
+    kind: str = ""  # "position" or "name", if it can be passed in that way only
+    required: bool = True
+    annotation: str = ""  # as written
+    default: str = ""  # as written, when it is a plain literal; "…" for any other
+
+
+class PlannedMethod(msgspec.Struct, frozen=True, kw_only=True):
+    """One method as its source has it; the contract, with types resolved, comes from importing the class."""
+
+    name: str
+    parameters: tuple[PlannedParameter, ...] = ()
+    returns: str = ""  # the annotation, as written
+    streams: bool = False
+    blocking: bool = False  # a ``def``: its body runs in a thread
+    decorated: bool = False  # by something other than @method, which may have changed its parameters
+    timeout: float | None = None  # seconds
+    idempotent: bool = False
+    public: bool = False
+    route_by: str = ""
+    doc: str = ""  # first line
+    path: str = ""  # of the file it stands in, which may be that of a base class
+    line: int = 0
+
+
+class PlannedListener(msgspec.Struct, frozen=True, kw_only=True):
+    """A method marked with ``@on``: it is given the events of a topic."""
+
+    topic: str
+    method: str
+    line: int = 0
+
+
+class PlannedTimer(msgspec.Struct, frozen=True, kw_only=True):
+    """A method marked with ``@every``: it runs again and again."""
+
+    every: str  # as written: "5m"
+    method: str
+    line: int = 0
 
 
 class PlannedService(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +88,10 @@ class PlannedService(msgspec.Struct, frozen=True, kw_only=True):
     singleton: bool = False
     public: bool = False
     dependencies: tuple[PlannedDependency, ...] = ()
+    methods: tuple[PlannedMethod, ...] = ()  # in order of name; those of bases outside the application are unknown
+    listens: tuple[PlannedListener, ...] = ()
+    publishes: tuple[str, ...] = ()  # topics
+    every: tuple[PlannedTimer, ...] = ()
     files: tuple[str, ...] = ()  # every application file a worker of it may import, relative to the root; for --reload
 
 

@@ -172,6 +172,7 @@ class _Reading:
             parameter=parameter,
             location=location,
             line=field.line,
+            column=field.column,
             path=member.scope.path,
         )
         self._add(member, field, planned)
@@ -232,7 +233,7 @@ class _Reading:
 
 
 def _used(name: str, member: Member, use: Use) -> PlannedDependency:
-    return PlannedDependency(attribute=name, service=name, line=use.line, path=member.scope.path)
+    return PlannedDependency(attribute=name, service=name, line=use.line, column=use.column, path=member.scope.path)
 
 
 def _says_nothing(scope: Scope, type_name: TypeName) -> bool:

@@ -1,0 +1,1 @@
+"""Edits of the source that cannot change what it does."""

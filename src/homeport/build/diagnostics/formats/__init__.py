@@ -1,0 +1,1 @@
+"""How findings are written: for people, editors, and the tools of others."""

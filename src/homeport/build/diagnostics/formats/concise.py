@@ -1,0 +1,21 @@
+"""One line a finding: ``shop/cart.py:12:5: HP202 error: …``."""
+
+from __future__ import annotations
+
+from homeport.build.diagnostics.finding import Finding
+from homeport.build.diagnostics.report import Report, Told
+
+
+def concise(report: Report) -> str:
+    return "".join(f"{one_line(told)}\n" for told in report.told)
+
+
+def one_line(told: Told) -> str:
+    return " ".join(f"{told.place}: {labelled(told.finding)}".split("\n"))
+
+
+def labelled(finding: Finding) -> str:
+    """``HP202 error: message; hint``."""
+    code = f"{finding.code} " if finding.code else ""
+    hint = f"; {finding.hint}" if finding.hint else ""
+    return f"{code}{finding.severity}: {finding.message}{hint}"
