@@ -98,7 +98,7 @@ def test_options_and_place_are_read_from_the_source(scan_app: Scan) -> None:
     [
         (
             "@service(replicas=N)",
-            r"@service\(replicas=…\) is computed, but the scan reads only literals; write the value",
+            r"@service\(replicas=…\) is computed, but the scan reads only literals and constants; write the value",
         ),
         ("@service(**options)", r"@service\(\*\*…\) is computed"),
         ("@service('pay')", "takes its options by name"),

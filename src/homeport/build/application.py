@@ -15,9 +15,10 @@ from homeport.build.analyzer.dependencies import Member, Site, Target, analyze, 
 from homeport.build.diagnostics.finding import Finding
 from homeport.build.linker.names import LinkedClass, Linker, Outside
 from homeport.build.plan import Location, Plan, PlannedDependency, PlannedService
+from homeport.build.scanner.bindings import OwnFunction
 from homeport.build.scanner.classes import ClassFacts
 from homeport.build.scanner.expressions import Mark
-from homeport.build.scanner.facts import Defined, ModuleFacts
+from homeport.build.scanner.facts import ModuleFacts
 from homeport.build.scanner.sources import Sources, python_files
 from homeport.build.scanner.targets import TargetPlace, find_target
 from homeport.errors import DefinitionError, UsageError, near_names, snake_case
@@ -154,7 +155,7 @@ class _Scan:
             near = near_names(attribute, module.names)
             hint = f"did you mean {' or '.join(near)}?" if near else "it must be a class or an ASGI app of that module"
             raise UsageError(f"{target!r}: {module.path} defines no {attribute!r}; {hint}")
-        elif binding == Defined("function"):
+        elif isinstance(binding, OwnFunction) and not binding.is_async:
             raise UsageError(
                 f"{target!r}: {attribute} is a plain function, and an ASGI app is wanted; if it makes the app, assign "
                 f"the result (`app = {attribute}()`) and name that"

@@ -4,62 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import msgspec
-
 from homeport.build.linker.imports import ImportGraph, ModuleFinder
-from homeport.build.scanner.classes import ClassFacts
-from homeport.build.scanner.facts import Alias, Binding, Defined, Imported, ModuleFacts, OwnClass
+from homeport.build.linker.lineage import TRANSPARENT_BASES, Lineage, Lineages
+from homeport.build.linker.resolution import Resolver
+from homeport.build.linker.symbols import LinkedCall, LinkedClass, LinkedConstant, Outside, Symbol
+from homeport.build.scanner.facts import ModuleFacts
 
+__all__ = ["TRANSPARENT_BASES", "LinkedClass", "Linker", "Outside"]
 
-class LinkedClass(msgspec.Struct, frozen=True):
-    """A class of the application."""
-
-    module: ModuleFacts
-    cls: ClassFacts
-
-
-class LinkedModule(msgspec.Struct, frozen=True):
-    """A module of the application."""
-
-    module: ModuleFacts
-
-
-class Outside(msgspec.Struct, frozen=True):
-    """Something that a module outside the application defines, by its full name: ``homeport.service``."""
-
-    name: str
-
-
-Symbol = LinkedClass | LinkedModule | Outside
-
-# Where each public name really lives: authors may import either.
-_OWN_NAMES = {
-    "homeport.authoring.service.service": "homeport.service",
-    "homeport.authoring.method.method": "homeport.method",
-    "homeport.authoring.dependency.dependency": "homeport.dependency",
-}
-_STAR_NAMES = ("service", "method", "dependency")
-TRANSPARENT_BASES = (
-    "object",
-    "builtins.object",
-    "abc.ABC",
-    "typing.Generic",
-    "typing.Protocol",
-    "typing_extensions.Protocol",
-)
-
-
-class Lineage(msgspec.Struct, frozen=True):
-    """A class and its bases within the application, nearest first."""
-
-    classes: tuple[LinkedClass, ...]
-    foreign: bool  # some base is not of the application: what it has is unknown until import
+_MADE_TYPES = {"typing.NewType": "1", "typing.TypeAliasType": "1", "typing_extensions.TypeAliasType": "1"}
+_MOST_CALLS = 10  # that make a type of a type of a type
 
 
 class Linker:
     """Follows names from file to file; ``find`` gives it the modules of the application.
 
-    ``whole`` gives the facts of a module with every class body read, where ``find`` gives less.
+    ``whole`` gives the facts of a module with every body read, where ``find`` gives less.
     """
 
     def __init__(self, find: ModuleFinder, whole: Callable[[ModuleFacts], ModuleFacts] | None = None) -> None:
@@ -67,118 +27,66 @@ class Linker:
             """Homeport itself is never part of an application."""
             return None if name.partition(".")[0] == "homeport" else find(name)
 
-        self._find, self._whole = find_own, whole or _as_it_is
+        self.find, self.whole = find_own, whole or _as_it_is
         self._imports = ImportGraph(find_own)
+        self._resolver = Resolver(find_own)
+        self._lineages = Lineages(self.resolve, self._with_body)
 
-    def resolve(self, module: ModuleFacts, name: str) -> Symbol | None:
-        """What a dotted name means at the top level of ``module``; None when that cannot be told."""
-        return self._resolve(module, name, frozenset())
+    def resolve(self, module: ModuleFacts, name: str, at: int | None = None, inside: str = "") -> Symbol | None:
+        """What a dotted name means in ``module``; None when that cannot be told.
+
+        It means so at line ``at``, or else once the module has run. ``inside`` is the qualname of the class in whose
+        body the name stands.
+        """
+        first, _, rest = name.partition(".")
+        inner = module.classes.get(f"{inside}.{first}") if inside else None
+        if inner is None:
+            return self._resolver.resolve(module, name, at)
+        linked = LinkedClass(module, inner)
+        return self._resolver.attribute(linked, rest) if rest else linked
+
+    def type_of(self, module: ModuleFacts, name: str, inside: str = "") -> LinkedClass | None:
+        """The class of the application that a dotted name, used as a type, stands for."""
+        symbol = self.resolve(module, name, None, inside)
+        for _ in range(_MOST_CALLS):
+            if not isinstance(symbol, LinkedCall):
+                break
+            symbol = self._made(symbol)
+        return symbol if isinstance(symbol, LinkedClass) else None
+
+    def constant(self, module: ModuleFacts, name: str, at: int | None = None) -> LinkedConstant | None:
+        """The plain value that a dotted name stands for, where the application writes it out."""
+        symbol = self.resolve(module, name, at)
+        return symbol if isinstance(symbol, LinkedConstant) else None
 
     def lineage(self, linked: LinkedClass) -> Lineage:
-        """The class with all its bases of the application, in order of lookup (nearly: depth first, last one wins).
+        """The class with all its bases of the application, in the order in which Python looks through them.
 
         All their bodies are read.
         """
-        order: list[LinkedClass] = []
-        foreign = self._collect(linked, order, frozenset())
-        last_first = {(entry.module.module, entry.cls.qualname): entry for entry in reversed(order)}
-        return Lineage(tuple(self._with_body(entry) for entry in reversed(last_first.values())), foreign)
-
-    def _with_body(self, linked: LinkedClass) -> LinkedClass:
-        if linked.cls.whole:
-            return linked
-        module = self._whole(linked.module)
-        # The file may have changed since: then this class is as good as without a body.
-        return LinkedClass(module, module.classes.get(linked.cls.qualname, linked.cls))
+        return self._lineages.of(linked)
 
     def reach(self, module: ModuleFacts) -> tuple[str, ...]:
         """The paths of all files of the application that importing ``module`` may read, itself included."""
         return self._imports.reach(module)
 
-    def _resolve(self, module: ModuleFacts, name: str, seen: frozenset[tuple[str, str]]) -> Symbol | None:
-        first, _, rest = name.partition(".")
-        symbol = self._member(module, first, seen)
-        for part in rest.split(".") if rest else ():
-            if symbol is None:
-                return None
-            symbol = self._attribute(symbol, part, seen)
-        return symbol
-
-    def _attribute(self, symbol: Symbol, name: str, seen: frozenset[tuple[str, str]]) -> Symbol | None:
-        match symbol:
-            case Outside():
-                return _outside(f"{symbol.name}.{name}")
-            case LinkedModule():
-                return self._member(symbol.module, name, seen) or self._submodule(symbol.module, name)
-            case LinkedClass():
-                inner = symbol.module.classes.get(f"{symbol.cls.qualname}.{name}")
-                return LinkedClass(symbol.module, inner) if inner is not None else None
-
-    def _member(self, module: ModuleFacts, name: str, seen: frozenset[tuple[str, str]]) -> Symbol | None:
-        key = (module.module, name)
-        if key in seen:  # modules that import a name from each other
+    def _made(self, made: LinkedCall) -> Symbol | None:
+        """What a call makes a type of: ``NewType("Pay", Payments)``, or a decorator called by hand."""
+        call = made.call
+        maker = self.resolve(made.module, call.name, call.line)
+        key = _MADE_TYPES.get(maker.name, "0") if isinstance(maker, Outside) else "0"
+        if key not in call.named:
             return None
-        seen |= {key}
-        binding = module.names.get(name)
-        if binding is None:
-            return self._through_stars(module, name, seen)
-        return self._follow(module, binding, seen)
+        itself = call.named[key].partition(".")[0] == made.name  # then what it was before is meant
+        return self.resolve(made.module, call.named[key], call.line - itself)
 
-    def _follow(self, module: ModuleFacts, binding: Binding, seen: frozenset[tuple[str, str]]) -> Symbol | None:
-        match binding:
-            case OwnClass():
-                return LinkedClass(module, module.classes[binding.qualname])
-            case Alias():
-                return self._resolve(module, binding.target, seen)
-            case Imported():
-                return self._imported(binding, seen)
-            case Defined():
-                return None
-
-    def _imported(self, binding: Imported, seen: frozenset[tuple[str, str]]) -> Symbol | None:
-        target = self._find(binding.module)
-        if target is None:
-            return _outside(f"{binding.module}.{binding.name}" if binding.name else binding.module)
-        if not binding.name:
-            return LinkedModule(target)
-        return self._member(target, binding.name, seen) or self._submodule(target, binding.name)
-
-    def _submodule(self, package: ModuleFacts, name: str) -> Symbol | None:
-        if not package.is_package:
-            return None
-        found = self._find(f"{package.module}.{name}")
-        return LinkedModule(found) if found is not None else None
-
-    def _through_stars(self, module: ModuleFacts, name: str, seen: frozenset[tuple[str, str]]) -> Symbol | None:
-        for star in module.stars:
-            target = self._find(star)
-            if target is not None and not name.startswith("_"):
-                found = self._member(target, name, seen)
-                if found is not None:
-                    return found
-            elif star == "homeport" and name in _STAR_NAMES:
-                return Outside(f"homeport.{name}")
-        return None
-
-    def _collect(self, linked: LinkedClass, order: list[LinkedClass], above: frozenset[str]) -> bool:
-        key = f"{linked.module.module}:{linked.cls.qualname}"
-        if key in above:  # a class that derives from itself does not import either
-            return True
-        order.append(linked)
-        foreign = False
-        for base in linked.cls.bases:
-            symbol = self.resolve(linked.module, base)
-            if isinstance(symbol, LinkedClass):
-                foreign |= self._collect(symbol, order, above | {key})
-            else:
-                name = symbol.name if isinstance(symbol, Outside) else base
-                foreign |= name not in TRANSPARENT_BASES
-        return foreign
+    def _with_body(self, linked: LinkedClass) -> LinkedClass:
+        if linked.cls.whole:
+            return linked
+        module = self.whole(linked.module)
+        # The file may have changed since: then this class is as good as without a body.
+        return LinkedClass(module, module.classes.get(linked.cls.qualname, linked.cls))
 
 
 def _as_it_is(module: ModuleFacts) -> ModuleFacts:
     return module
-
-
-def _outside(name: str) -> Outside:
-    return Outside(_OWN_NAMES.get(name, name))

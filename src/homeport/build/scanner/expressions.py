@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import operator
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -14,17 +16,22 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     name: str  # dotted, as written: "hp.service"
     called: bool = False
     options: Mapping[str, object] = {}
-    positional: tuple[object, ...] = ()
-    computed: tuple[str, ...] = ()  # arguments that are no literals, as one would show them: "replicas=…"
+    positional: tuple[object, ...] = ()  # None for one that is no plain value
+    named: Mapping[str, str] = {}  # arguments that are dotted names, by key: "replicas", "0" for the first, "**"
+    computed: tuple[str, ...] = ()  # keys of all arguments that are no plain values, named ones among them
     line: int
     column: int  # from 1
+    end_line: int = 0  # 0: not known
+    end_column: int = 0  # exclusive
 
     @property
     def unreadable(self) -> str:
         """Why the scan cannot tell what it says; empty when it can."""
         if not self.computed:
             return ""
-        return f"({self.computed[0]}) is computed, but the scan reads only literals; write the value itself"
+        key = self.computed[0]
+        shown = f"{key}=…" if key.isidentifier() else f"{key}…" if key.startswith("*") else "…"
+        return f"({shown}) is computed, but the scan reads only literals and constants; write the value itself"
 
 
 class TypeName(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,8 +42,15 @@ class TypeName(msgspec.Struct, frozen=True, kw_only=True):
     class_variable: bool = False
 
 
+class Unread(msgspec.Struct, frozen=True):
+    """Stands for a value that is not written out."""
+
+
+UNREAD = Unread()
 NOWHERE = TypeName()
-_NO_LITERAL = (ValueError, TypeError, RecursionError, MemoryError)
+_NO_LITERAL = (ValueError, TypeError, RecursionError, MemoryError, SyntaxError)
+_DEEPEST_SUM = 8  # long sums nest as deeply as they are long, and are no option of anything
+_SMALLEST, _LARGEST = -(2**63), 2**64 - 1  # what a cached file can hold
 
 
 def dotted(node: ast.expr) -> str:
@@ -52,31 +66,99 @@ def dotted(node: ast.expr) -> str:
 
 def read_mark(node: ast.expr) -> Mark:
     """The mark that a decorator or a called name is; its name is empty when it is neither."""
-    line, column = node.lineno, node.col_offset + 1
+    line, column, end_line, end_column = place(node)
     if not isinstance(node, ast.Call):
-        return Mark(name=dotted(node), line=line, column=column)
+        return Mark(name=dotted(node), line=line, column=column, end_line=end_line, end_column=end_column)
     options: dict[str, object] = {}
-    computed: list[str] = []
-    for keyword in node.keywords:
-        try:
-            options[keyword.arg or "**"] = ast.literal_eval(keyword.value)
-        except _NO_LITERAL:
-            computed.append(f"{keyword.arg}=…" if keyword.arg else "**…")
     positional: list[object] = []
-    for argument in node.args:
-        try:
-            positional.append(ast.literal_eval(argument))
-        except _NO_LITERAL:
-            computed.append("…")
+    named: dict[str, str] = {}
+    computed: list[str] = []
+
+    def read(key: str, argument: ast.expr) -> object:
+        value = plain_value(argument)
+        if value is UNREAD:
+            computed.append(key)
+            if name := dotted(argument):
+                named[key] = name
+        return value
+
+    for keyword in node.keywords:
+        value = read(keyword.arg or "**", keyword.value)
+        if keyword.arg is None and isinstance(value, dict):
+            options.update(value)
+        elif value is not UNREAD:
+            options[keyword.arg or "**"] = value
+    for position, argument in enumerate(node.args):
+        if isinstance(argument, ast.Starred):
+            computed.append("*")
+        else:
+            value = read(str(position), argument)
+            positional.append(None if value is UNREAD else value)
     return Mark(
         name=dotted(node.func),
         called=True,
         options=options,
         positional=tuple(positional),
+        named=named,
         computed=tuple(computed),
         line=line,
         column=column,
+        end_line=end_line,
+        end_column=end_column,
     )
+
+
+def place(node: ast.expr) -> tuple[int, int, int, int]:
+    """Where an expression begins and ends, as findings say it: columns from 1, the end exclusive."""
+    return node.lineno, node.col_offset + 1, node.end_lineno or 0, (node.end_col_offset or -1) + 1
+
+
+def plain_value(node: ast.expr) -> object:
+    """The value of a literal, as plain data (a tuple is a list); ``UNREAD`` for anything else."""
+    if type(node) is ast.Constant:
+        return _plain(node.value)
+    if isinstance(node, ast.BinOp):
+        return _folded(node)
+    if isinstance(node, ast.Name | ast.Attribute | ast.Call):
+        return UNREAD
+    try:
+        return _plain(ast.literal_eval(node))
+    except _NO_LITERAL:
+        return UNREAD
+
+
+def _plain(value: object) -> object:
+    if value is None or isinstance(value, bool | float | bytes):
+        return value
+    if isinstance(value, int):
+        return value if _SMALLEST <= value <= _LARGEST else UNREAD
+    if isinstance(value, str):
+        return value if value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value) else UNREAD
+    if isinstance(value, list | tuple):
+        items = [_plain(item) for item in value]
+        return UNREAD if UNREAD in items else items
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        entries = {_plain(key): _plain(item) for key, item in value.items()}
+        return UNREAD if UNREAD in entries or UNREAD in entries.values() else entries
+    return UNREAD
+
+
+_ARITHMETIC = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
+
+
+def _folded(node: ast.expr, depth: int = 0) -> Any:
+    """The value of ``5 * 60`` and the like."""
+    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        return node.value
+    if not isinstance(node, ast.BinOp) or depth > _DEEPEST_SUM or type(node.op) not in _ARITHMETIC:
+        return UNREAD
+    left, right = _folded(node.left, depth + 1), _folded(node.right, depth + 1)
+    if left is UNREAD or right is UNREAD:
+        return UNREAD
+    try:
+        return _plain(_ARITHMETIC[type(node.op)](left, right))
+    except ArithmeticError:
+        return UNREAD
 
 
 def read_type(node: ast.expr) -> TypeName:

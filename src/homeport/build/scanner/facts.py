@@ -3,42 +3,17 @@
 from __future__ import annotations
 
 import ast
-import warnings
 from collections.abc import Iterator
 
 import msgspec
 
 from homeport.build.diagnostics.finding import Finding
-from homeport.build.scanner.classes import ClassFacts, bound_names, read_class, simple_statements
-from homeport.build.scanner.expressions import Mark, dotted, read_mark
-
-
-class Imported(msgspec.Struct, frozen=True, tag="i"):
-    """A name that stands for a module, or for ``name`` of it."""
-
-    module: str  # absolute
-    name: str = ""
-
-
-class Alias(msgspec.Struct, frozen=True, tag="a"):
-    """A name given to another name: ``pay = shop.payments``."""
-
-    target: str
-
-
-class OwnClass(msgspec.Struct, frozen=True, tag="c"):
-    """A class at the top level of the file."""
-
-    qualname: str
-
-
-class Defined(msgspec.Struct, frozen=True, tag="d"):
-    """A name that the file itself defines, other than a class."""
-
-    kind: str  # "function", "async function", "value"
-
-
-Binding = Imported | Alias | OwnClass | Defined
+from homeport.build.scanner.bindings import Binding, NameReader, Star, absolute_module
+from homeport.build.scanner.classes import ClassFacts, read_class, simple_statements
+from homeport.build.scanner.exports import Exports
+from homeport.build.scanner.expressions import Mark, read_mark
+from homeport.build.scanner.flow import module_statements
+from homeport.build.scanner.parsing import Unparsable, parse
 
 
 class MarkedFunction(msgspec.Struct, frozen=True):
@@ -46,6 +21,13 @@ class MarkedFunction(msgspec.Struct, frozen=True):
 
     name: str
     marks: tuple[Mark, ...]
+
+
+class Applied(msgspec.Struct, frozen=True):
+    """A call at the top level that may decorate a class: ``service(Payments)``, ``service(replicas=2)(Payments)``."""
+
+    mark: Mark
+    target: str
 
 
 class ModuleFacts(msgspec.Struct, kw_only=True):
@@ -56,20 +38,17 @@ class ModuleFacts(msgspec.Struct, kw_only=True):
     is_package: bool = False
     error: Finding | None = None  # why it could not be read
     whole: bool = True  # False: only the bodies of decorated classes were read, which is most of what a scan asks for
-    names: dict[str, Binding] = {}
-    stars: list[str] = []  # modules whose public names it takes over
+    names: dict[str, Binding] = {}  # what each name stands for in the end
+    earlier: dict[str, list[Binding]] = {}  # what it stood for before, in order; only of names bound more than once
+    fallbacks: dict[str, list[Binding]] = {}  # what an `except` or `else` makes of it
+    stars: list[Star] = []
+    exports: Exports = Exports()
     imports: dict[str, None] = {}  # every module it may reach, in order; functions included
     classes: dict[str, ClassFacts] = {}  # by qualname; only those that can be imported
     local_classes: list[ClassFacts] = []  # those inside functions
+    typing_only: list[str] = []  # qualnames of the classes that only type checkers see
     marked_functions: list[MarkedFunction] = []
-
-    def absolute(self, level: int, module: str | None) -> str:
-        """The module that ``from ..module import`` means here."""
-        if level == 0:
-            return module or ""
-        package = self.module.split(".") if self.module else []
-        parts = package[: len(package) - level + self.is_package]
-        return ".".join([*parts, *([module] if module else [])])
+    applied: list[Applied] = []
 
 
 def read_module(
@@ -80,79 +59,73 @@ def read_module(
     Unless ``whole``, bodies of classes without decorators stay unread: to walk them takes as long as to parse the file.
     """
     try:
-        tree = parse(source)
-    except SyntaxError as error:
-        message = f"cannot be parsed: {error.msg}"
-        at = Finding(severity="error", path=path, line=error.lineno or 1, column=error.offset or 1, message=message)
-        return ModuleFacts(module=module, path=path, is_package=is_package, error=at)
+        tree = parse(source, path)
+    except Unparsable as error:
+        return ModuleFacts(module=module, path=path, is_package=is_package, error=error.finding)
     facts = ModuleFacts(module=module, path=path, is_package=is_package, whole=whole)
-    for statement in simple_statements(tree.body):
-        _bind(facts, statement)
-    for cls in _class_statements(tree.body, "", whole):
-        _bind_class(facts, cls)
+    package = module.split(".") if is_package else module.split(".")[:-1]
+    _read_top(facts, tree.body, package)
     for statement in _import_statements(tree.body):
-        _note_imports(facts, statement)
+        _note_imports(facts, statement, package)
     return facts
 
 
-def parse(source: str | bytes) -> ast.Module:
-    """Parse, with every reason why that may fail as a ``SyntaxError``."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the interpreter repeats them when it compiles the file
-            return ast.parse(source)
-    except ValueError as error:
-        raise SyntaxError(str(error)) from None
-    except (RecursionError, MemoryError):
-        raise SyntaxError("nested too deeply") from None
-
-
-def _bind(facts: ModuleFacts, statement: ast.stmt) -> None:
-    match statement:
-        case ast.Import():
-            for alias in statement.names:
-                module = alias.name if alias.asname else alias.name.partition(".")[0]
-                facts.names[alias.asname or module] = Imported(module)
-        case ast.ImportFrom():
-            module = facts.absolute(statement.level, statement.module)
-            for alias in statement.names:
-                if alias.name == "*":
-                    facts.stars.append(module)
-                else:
-                    facts.names[alias.asname or alias.name] = Imported(module, alias.name)
-        case ast.ClassDef():
-            pass  # _bind_class does it
-        case ast.FunctionDef() | ast.AsyncFunctionDef():
-            kind = "async function" if isinstance(statement, ast.AsyncFunctionDef) else "function"
-            facts.names[statement.name] = Defined(kind)
+def _read_top(facts: ModuleFacts, body: list[ast.stmt], package: list[str]) -> None:
+    names = NameReader(package, whole=facts.whole)
+    for placed in module_statements(body):
+        statement = placed.statement
+        names.read(placed)
+        if isinstance(statement, ast.ClassDef):
+            wins = names.names.final[statement.name].line == statement.lineno
+            _note_classes(facts, statement, wins=wins, typing_only=placed.typing_only)
+        elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+            prefix = f"{statement.name}.<locals>."
+            facts.local_classes.extend(_classes_in(statement.body, prefix, facts.whole))
             if statement.decorator_list:
                 marks = tuple(read_mark(decorator) for decorator in statement.decorator_list)
                 facts.marked_functions.append(MarkedFunction(statement.name, marks))
-        case _:
-            value = getattr(statement, "value", None)
-            target = dotted(value) if isinstance(value, ast.expr) else ""
-            for name in bound_names(statement):
-                # `try: from fast import X / except ImportError: X = None` still means the imported one.
-                facts.names.setdefault(name, Alias(target) if target else Defined("value"))
+        elif isinstance(statement, ast.Expr | ast.Assign) and isinstance(statement.value, ast.Call):
+            facts.applied.extend(_applied(statement.value))
+    bound = names.names
+    facts.names, facts.earlier, facts.fallbacks, facts.stars = bound.final, bound.earlier, bound.fallbacks, bound.stars
+    facts.exports = names.exports.exports
 
 
-def _class_statements(body: list[ast.stmt], prefix: str, whole: bool) -> Iterator[ClassFacts]:
+def _classes(statement: ast.ClassDef, prefix: str, whole: bool) -> Iterator[ClassFacts]:
+    cls = read_class(statement, prefix + statement.name, whole=whole)
+    yield cls
+    yield from _classes_in(statement.body, f"{cls.qualname}.", whole)
+
+
+def _classes_in(body: list[ast.stmt], prefix: str, whole: bool) -> Iterator[ClassFacts]:
     for statement in simple_statements(body):
         if isinstance(statement, ast.ClassDef):
-            cls = read_class(statement, prefix + statement.name, whole=whole)
-            yield cls
-            yield from _class_statements(statement.body, f"{cls.qualname}.", whole)
+            yield from _classes(statement, prefix, whole)
         elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield from _class_statements(statement.body, f"{prefix}{statement.name}.<locals>.", whole)
+            yield from _classes_in(statement.body, f"{prefix}{statement.name}.<locals>.", whole)
 
 
-def _bind_class(facts: ModuleFacts, cls: ClassFacts) -> None:
-    if "<locals>" in cls.qualname:
-        facts.local_classes.append(cls)
-        return
-    facts.classes[cls.qualname] = cls
-    if cls.qualname == cls.name:
-        facts.names[cls.name] = OwnClass(cls.qualname)
+def _note_classes(facts: ModuleFacts, statement: ast.ClassDef, *, wins: bool, typing_only: bool) -> None:
+    """Enter a class with those inside it; unless it ``wins``, it is a fallback for what the name stands for."""
+    name = statement.name
+    if name in facts.classes:
+        if not wins:
+            return
+        for stale in [qualname for qualname in facts.classes if qualname.partition(".")[0] == name]:
+            del facts.classes[stale]
+    for cls in _classes(statement, "", facts.whole):
+        if "<locals>" in cls.qualname:
+            facts.local_classes.append(cls)
+        else:
+            facts.classes[cls.qualname] = cls
+            if typing_only:
+                facts.typing_only.append(cls.qualname)
+
+
+def _applied(call: ast.Call) -> Iterator[Applied]:
+    match call:
+        case ast.Call(func=func, args=[ast.Name(id=target)], keywords=[]) if not target.startswith("__"):
+            yield Applied(read_mark(func), target)
 
 
 def _import_statements(body: list[ast.stmt]) -> Iterator[ast.Import | ast.ImportFrom]:
@@ -163,11 +136,11 @@ def _import_statements(body: list[ast.stmt]) -> Iterator[ast.Import | ast.Import
             yield from _import_statements(statement.body)
 
 
-def _note_imports(facts: ModuleFacts, statement: ast.Import | ast.ImportFrom) -> None:
+def _note_imports(facts: ModuleFacts, statement: ast.Import | ast.ImportFrom, package: list[str]) -> None:
     if isinstance(statement, ast.Import):
         facts.imports.update((alias.name, None) for alias in statement.names)
         return
-    module = facts.absolute(statement.level, statement.module)
+    module = absolute_module(package, statement.level, statement.module)
     facts.imports[module] = None
     # Each name may be a submodule; who follows the import finds out.
     facts.imports.update((f"{module}.{alias.name}" if module else alias.name, None) for alias in statement.names)

@@ -1,0 +1,266 @@
+"""Follows one name from module to module, through imports, aliases, re-exports and stars."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import NamedTuple
+
+from homeport.build.linker.imports import ModuleFinder
+from homeport.build.linker.symbols import (
+    PUBLIC_NAMES,
+    LinkedCall,
+    LinkedClass,
+    LinkedConstant,
+    LinkedFunction,
+    LinkedModule,
+    Outside,
+    Symbol,
+    outside,
+)
+from homeport.build.scanner.bindings import (
+    Alias,
+    Binding,
+    Constant,
+    Defined,
+    Imported,
+    Made,
+    OwnClass,
+    OwnFunction,
+    Star,
+)
+from homeport.build.scanner.facts import ModuleFacts
+
+_LONGEST_EXPORTS = 20  # modules whose `__all__` are parts of each other
+
+
+class _Question(NamedTuple):
+    """What ``name`` means at the top level of ``module``: at a line, or in the end."""
+
+    module: ModuleFacts
+    name: str
+    at: int | None
+
+    @property
+    def key(self) -> _Key:
+        return (self.module.path or self.module.module, self.name, self.at)
+
+
+_Key = tuple[str, str, int | None]
+_Steps = Generator[_Question, Symbol | None, Symbol | None]
+
+
+class _Frame:
+    def __init__(self, key: _Key, steps: _Steps, depth: int) -> None:
+        self.key, self.steps = key, steps
+        self.lowest = depth  # of the open questions that its answer had to do without
+
+
+class Resolver:
+    """Answers what names mean, each question once.
+
+    Modules may take names from each other in circles, and chains of them may be longer than Python's own stack: so
+    questions wait on a stack of their own, and one that comes back to an open question goes on without it. An answer
+    found that way is kept only once the whole circle is known (as in R. Tarjan, "Depth-first search and linear graph
+    algorithms", 1972).
+    """
+
+    def __init__(self, find: ModuleFinder) -> None:
+        self._find = find
+        self._answers: dict[_Key, Symbol | None] = {}
+
+    def resolve(self, module: ModuleFacts, name: str, at: int | None = None) -> Symbol | None:
+        """What a dotted name means at the top level of ``module``, as of line ``at``; None when it cannot be told."""
+        if "." not in name:
+            return self._answer(_question(module, name, at))
+        return self._drive(_dotted(self._find, module, name, at))
+
+    def attribute(self, symbol: Symbol, name: str) -> Symbol | None:
+        """What a dotted name means as an attribute of something."""
+        return self._drive(_attributes(self._find, symbol, name.split(".")))
+
+    def _drive(self, steps: _Steps) -> Symbol | None:
+        answer: Symbol | None = None
+        while True:
+            try:
+                question = steps.send(answer)
+            except StopIteration as stop:
+                found: Symbol | None = stop.value
+                return found
+            answer = self._answer(question)
+
+    def _answer(self, question: _Question) -> Symbol | None:
+        key = question.key
+        if key not in self._answers:
+            self._search(question)
+        return self._answers[key]
+
+    def _search(self, root: _Question) -> None:
+        stack = [_Frame(root.key, _member(self._find, root), 0)]
+        depths = {root.key: 0}
+        without: dict[_Key, int] = {}  # answered None for want of the open question at this depth
+        answer: Symbol | None = None
+        while stack:
+            frame = stack[-1]
+            try:
+                question = frame.steps.send(answer)
+            except StopIteration as stop:
+                answer = stop.value
+                self._close(stack, depths, without, answer)
+                continue
+            key, answer = question.key, None
+            if key in self._answers:
+                answer = self._answers[key]
+            elif key in depths:
+                frame.lowest = min(frame.lowest, depths[key])
+            elif key in without:
+                frame.lowest = min(frame.lowest, without[key])
+            else:
+                depths[key] = len(stack)
+                stack.append(_Frame(key, _member(self._find, question), len(stack)))
+
+    def _close(
+        self, stack: list[_Frame], depths: dict[_Key, int], without: dict[_Key, int], answer: Symbol | None
+    ) -> None:
+        frame = stack.pop()
+        depth = depths.pop(frame.key)
+        if answer is None and frame.lowest < depth:
+            without[frame.key] = frame.lowest
+        else:
+            self._answers[frame.key] = answer
+            for key in [key for key, lowest in without.items() if lowest >= depth]:
+                del without[key]
+                if answer is None:
+                    self._answers[key] = None
+        if stack:
+            stack[-1].lowest = min(stack[-1].lowest, frame.lowest)
+
+
+def _question(module: ModuleFacts, name: str, at: int | None) -> _Question:
+    """Without the line, when it makes no difference."""
+    if at is not None and name not in module.earlier and all(star.line <= at for star in module.stars):
+        at = None
+    return _Question(module, name, at)
+
+
+def _dotted(find: ModuleFinder, module: ModuleFacts, name: str, at: int | None) -> _Steps:
+    first, *rest = name.split(".")
+    symbol = yield _question(module, first, at)
+    return (yield from _attributes(find, symbol, rest)) if symbol is not None else None
+
+
+def _attributes(find: ModuleFinder, symbol: Symbol, names: list[str]) -> _Steps:
+    found: Symbol | None = symbol
+    for name in names:
+        match found:
+            case Outside():
+                found = outside(f"{found.name}.{name}")
+            case LinkedModule(module):
+                found = (yield _Question(module, name, None)) or _submodule(find, module, name)
+            case LinkedClass(module, cls):
+                inner = module.classes.get(f"{cls.qualname}.{name}")
+                found = LinkedClass(module, inner) if inner is not None else None
+            case _:
+                return None
+    return found
+
+
+def _member(find: ModuleFinder, question: _Question) -> _Steps:
+    module, name, at = question
+    binding = _binding(module, name, at)
+    for star in reversed(module.stars):
+        hidden = binding is not None and star.line < binding.line
+        if not hidden and (at is None or star.line <= at):
+            found = yield from _through_star(find, star, name)
+            if found is not None:
+                return found
+    if binding is None:
+        return None
+    found = yield from _follow(find, module, name, binding)
+    if found is None or (isinstance(found, Outside) and not found.name.startswith("homeport.")):
+        # Of `try: from fast import X`, `except ImportError: from slow import X`, take what is here to be read.
+        for fallback in module.fallbacks.get(name, ()):
+            other = yield from _follow(find, module, name, fallback)
+            if other is not None and not isinstance(other, LinkedConstant):
+                return other
+    return found
+
+
+def _binding(module: ModuleFacts, name: str, at: int | None) -> Binding | None:
+    final = module.names.get(name)
+    history = module.earlier.get(name, ())
+    if final is None or at is None or final.line <= at or not history:
+        return final
+    return next((binding for binding in reversed(history) if binding.line <= at), history[0])
+
+
+def _through_star(find: ModuleFinder, star: Star, name: str) -> _Steps:
+    target = find(star.module)
+    if target is None:
+        return Outside(f"homeport.{name}") if star.module == "homeport" and name in PUBLIC_NAMES else None
+    if not (yield from _exports(find, target, name, 0)):
+        return None
+    found = yield _Question(target, name, None)
+    if found is None and (target.exports.defined or f"{target.module}.{name}" in target.imports):
+        return _submodule(find, target, name)
+    return found
+
+
+def _exports(
+    find: ModuleFinder, module: ModuleFacts, name: str, depth: int
+) -> Generator[_Question, Symbol | None, bool]:
+    """Whether ``from module import *`` takes this name, if the module has it."""
+    exports = module.exports
+    if not exports.defined:
+        return not name.startswith("_")
+    if exports.unknown or name in exports.names:
+        return True
+    for part in exports.modules if depth < _LONGEST_EXPORTS else ():
+        symbol = yield from _dotted(find, module, part, None)
+        if isinstance(symbol, LinkedModule) and (yield from _exports(find, symbol.module, name, depth + 1)):
+            return True
+        if symbol == Outside("homeport") and name in PUBLIC_NAMES:
+            return True
+    return False
+
+
+def _follow(find: ModuleFinder, module: ModuleFacts, name: str, binding: Binding) -> _Steps:
+    match binding:
+        case OwnClass():
+            cls = module.classes.get(binding.qualname)
+            return LinkedClass(module, cls) if cls is not None else None
+        case Alias():
+            return (yield from _alias(find, module, name, binding))
+        case Imported():
+            return (yield from _imported(find, binding))
+        case OwnFunction():
+            return LinkedFunction(module, name, binding)
+        case Made():
+            return LinkedCall(module, name, binding.call)
+        case Constant():
+            return LinkedConstant(binding.value)
+        case Defined():
+            return None
+
+
+def _alias(find: ModuleFinder, module: ModuleFacts, name: str, alias: Alias) -> _Steps:
+    itself = alias.target.partition(".")[0] == name  # then what it was before is meant
+    found = yield from _dotted(find, module, alias.target, alias.line - itself)
+    if alias.optional and isinstance(found, LinkedClass):
+        return LinkedClass(found.module, found.cls, optional=True)
+    return found
+
+
+def _imported(find: ModuleFinder, binding: Imported) -> _Steps:
+    target = find(binding.module)
+    if target is None:
+        return outside(f"{binding.module}.{binding.name}" if binding.name else binding.module)
+    if not binding.name:
+        return LinkedModule(target)
+    return (yield _Question(target, binding.name, None)) or _submodule(find, target, binding.name)
+
+
+def _submodule(find: ModuleFinder, package: ModuleFacts, name: str) -> Symbol | None:
+    if not package.is_package:
+        return None
+    found = find(f"{package.module}.{name}")
+    return LinkedModule(found) if found is not None else None

@@ -1,0 +1,186 @@
+"""What the names at the top level of a module stand for."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+import msgspec
+
+from homeport.build.scanner.classes import bound_names
+from homeport.build.scanner.exports import ExportsReader
+from homeport.build.scanner.expressions import UNREAD, Mark, dotted, plain_value, read_mark, read_type
+from homeport.build.scanner.flow import Placed
+from homeport.build.scanner.wrappers import Wrapper, read_wrapper
+
+
+class Imported(msgspec.Struct, frozen=True, tag="i"):
+    """A name that stands for a module, or for ``name`` of it."""
+
+    module: str  # absolute
+    name: str = ""
+    line: int = 0
+
+
+class Alias(msgspec.Struct, frozen=True, tag="a"):
+    """A name given to another name, or to a type: ``pay = shop.payments``, ``type Pay = Payments | None``."""
+
+    target: str
+    line: int = 0
+    optional: bool = False  # as a type, it also allows None
+
+
+class OwnClass(msgspec.Struct, frozen=True, tag="c"):
+    """A class at the top level of the file."""
+
+    qualname: str
+    line: int = 0
+
+
+class OwnFunction(msgspec.Struct, frozen=True, tag="f"):
+    """A function at the top level of the file."""
+
+    is_async: bool = False
+    wrapper: Wrapper | None = None  # None: nothing that could decorate a class, or not read
+    line: int = 0
+
+
+class Made(msgspec.Struct, frozen=True, tag="m"):
+    """A value that a call made: ``big = partial(service, replicas=3)``."""
+
+    call: Mark
+    line: int = 0
+
+
+class Constant(msgspec.Struct, frozen=True, tag="k"):
+    """A plain value, written out: ``REPLICAS = 3``."""
+
+    value: object
+    line: int = 0
+
+
+class Defined(msgspec.Struct, frozen=True, tag="d"):
+    """A name that the file gives some other value."""
+
+    line: int = 0
+
+
+Binding = Imported | Alias | OwnClass | OwnFunction | Made | Constant | Defined
+
+
+class Star(msgspec.Struct, frozen=True):
+    """``from module import *``."""
+
+    module: str  # absolute
+    line: int = 0
+
+
+class Names(msgspec.Struct, frozen=True, kw_only=True):
+    """All that the top level of a module binds.
+
+    A name bound again and again keeps its history, for what stands in between; the branch of ``except`` or ``else`` is
+    a fallback for what the first branch binds.
+    """
+
+    final: dict[str, Binding] = {}
+    earlier: dict[str, list[Binding]] = {}  # in order; only of names that were bound again
+    fallbacks: dict[str, list[Binding]] = {}
+    stars: list[Star] = []
+
+
+def absolute_module(package: list[str], level: int, module: str | None) -> str:
+    """The module that ``from ..module import`` means in this package; its parts are those of the first dot."""
+    if level == 0:
+        return module or ""
+    above = package[: len(package) - level + 1]
+    return ".".join([*above, *([module] if module else [])])
+
+
+class NameReader:
+    """Collects the ``Names`` of a module, statement by statement."""
+
+    def __init__(self, package: list[str], *, whole: bool) -> None:
+        """``package`` is what the first dot of a relative import stands for, in parts.
+
+        Only if ``whole``, it is read what functions do.
+        """
+        self._package, self._whole = package, whole
+        self.names = Names()
+        self.exports = ExportsReader()
+
+    def absolute(self, level: int, module: str | None) -> str:
+        return absolute_module(self._package, level, module)
+
+    def read(self, placed: Placed) -> None:
+        statement = placed.statement
+        for name, binding in self._bindings(statement, placed.conditional):
+            self._bind(name, binding, placed.alternative_to)
+        if isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*":
+            self.names.stars.append(Star(self.absolute(statement.level, statement.module), statement.lineno))
+        self.exports.read(statement)
+
+    def _bind(self, name: str, binding: Binding, alternative_to: int) -> None:
+        known = self.names.final.get(name)
+        if known is not None and alternative_to and known.line >= alternative_to:
+            self.names.fallbacks.setdefault(name, []).append(binding)
+            return
+        if known is not None:
+            self.names.earlier.setdefault(name, []).append(known)
+        self.names.final[name] = binding
+
+    def _bindings(self, statement: ast.stmt, conditional: bool) -> Iterator[tuple[str, Binding]]:
+        line = statement.lineno
+        match statement:
+            case ast.Import():
+                for alias in statement.names:
+                    module = alias.name if alias.asname else alias.name.partition(".")[0]
+                    yield alias.asname or module, Imported(module, "", line)
+            case ast.ImportFrom():
+                module = self.absolute(statement.level, statement.module)
+                for alias in statement.names:
+                    if alias.name != "*":
+                        yield alias.asname or alias.name, Imported(module, alias.name, line)
+            case ast.ClassDef():
+                yield statement.name, OwnClass(statement.name, line)
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                yield statement.name, self._function(statement)
+            case ast.Delete():
+                for target in statement.targets:
+                    if isinstance(target, ast.Name):
+                        yield target.id, Defined(line)
+            case _:
+                for name in bound_names(statement):
+                    yield name, _assigned(statement, conditional)
+
+    def _function(self, statement: ast.FunctionDef | ast.AsyncFunctionDef) -> OwnFunction:
+        if isinstance(statement, ast.AsyncFunctionDef):
+            return OwnFunction(is_async=True, line=statement.lineno)
+        wrapper = read_wrapper(statement, self.absolute) if self._whole else None
+        return OwnFunction(wrapper=wrapper, line=statement.lineno)
+
+
+def _assigned(statement: ast.stmt, conditional: bool) -> Binding:
+    """What a name is given: the rules of types where it is an alias of one."""
+    line, value = statement.lineno, getattr(statement, "value", None)
+    if not isinstance(value, ast.expr) or isinstance(statement, ast.AugAssign) or _unpacks(statement):
+        return Defined(line)
+    if target := dotted(value):
+        return Alias(target, line)
+    if isinstance(value, ast.Call):
+        return Made(read_mark(value), line) if dotted(value.func) else Defined(line)
+    if isinstance(value, ast.Subscript | ast.BinOp) or _is_type_alias(statement):
+        read = read_type(value)
+        if read.name:
+            return Alias(read.name, line, optional=read.optional)
+    plain = plain_value(value)
+    return Defined(line) if conditional or plain is UNREAD else Constant(plain, line)
+
+
+def _unpacks(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Assign) and not all(isinstance(target, ast.Name) for target in statement.targets)
+
+
+def _is_type_alias(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.AnnAssign):
+        return dotted(statement.annotation).rpartition(".")[2] == "TypeAlias"
+    return type(statement).__name__ == "TypeAlias"  # `type X = …`, which the ast of 3.11 does not know
