@@ -29,3 +29,10 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     end_column: int = 0  # exclusive
     hint: str = ""  # the way out, as a sentence of its own
     edits: tuple[Edit, ...] = ()  # what `homeport check --fix` may do about it: only what cannot change behaviour
+
+
+def labelled(finding: Finding) -> str:
+    """``HP202 error: message; hint``: what follows the place in a line about it."""
+    code = f"{finding.code} " if finding.code else ""
+    hint = f"; {finding.hint}" if finding.hint else ""
+    return f"{code}{finding.severity}: {finding.message}{hint}"

@@ -36,6 +36,11 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
         at = f":{self.span.line}:{self.span.column}" if self.span is not None else ""
         return f"{self.path or self.setting}{at}"
 
+    @property
+    def lead(self) -> str:
+        """The place with what divides it from the message; empty for what concerns the whole folder."""
+        return f"{self.place}: " if self.place else ""
+
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What a check has to tell."""
@@ -66,11 +71,17 @@ def _tell(finding: Finding, texts: Texts, here: Path) -> Told:
     if finding.path.startswith("["):
         return Told(finding=finding, path="", setting=finding.path)
     path = texts.root / finding.path
-    shown = os.fspath(path.relative_to(here)) if path.is_relative_to(here) else os.fspath(path)
+    shown = printable(os.fspath(path.relative_to(here)) if path.is_relative_to(here) else os.fspath(path))
     if not finding.line or (path.suffix != ".py" and path.is_dir()):
-        return Told(finding=finding, path=shown)
+        return Told(finding=finding, path="" if shown == "." else shown)
     span = texts.span(finding)
     return Told(finding=finding, path=shown, span=span, lines=tuple(_excerpt(finding.path, span, texts)))
+
+
+def printable(path: str) -> str:
+    """A file name that can be printed on one line, whatever bytes it is made of."""
+    shown = "".join(character if character.isprintable() else repr(character)[1:-1] for character in path)
+    return shown.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _excerpt(path: str, span: Span, texts: Texts) -> Iterable[Line]:

@@ -77,7 +77,7 @@ def _declare(
 
 
 def _outside_bases(tree: ast.Module, imports: Imports, is_own: IsOwn) -> Callable[[ast.ClassDef], bool]:
-    """Tells whether a class has a base, directly or through classes of its file, that the application does not define."""
+    """Tells whether a class has a base, directly or through classes of its file, that is not of the application."""
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
 
     def outside(node: ast.ClassDef, above: frozenset[str] = frozenset()) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from homeport.build.diagnostics.finding import Finding
+from homeport.build.diagnostics.finding import labelled
 from homeport.build.diagnostics.report import Report, Told
 
 
@@ -11,11 +11,4 @@ def concise(report: Report) -> str:
 
 
 def one_line(told: Told) -> str:
-    return " ".join(f"{told.place}: {labelled(told.finding)}".split("\n"))
-
-
-def labelled(finding: Finding) -> str:
-    """``HP202 error: message; hint``."""
-    code = f"{finding.code} " if finding.code else ""
-    hint = f"; {finding.hint}" if finding.hint else ""
-    return f"{code}{finding.severity}: {finding.message}{hint}"
+    return " ".join(f"{told.lead}{labelled(told.finding)}".split("\n"))

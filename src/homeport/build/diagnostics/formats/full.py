@@ -27,7 +27,7 @@ def full(told: Told) -> Iterator[Row]:
     finding = told.finding
     code = [Piece(finding.code, finding.severity), Piece(" ")] if finding.code else []
     yield [
-        Piece(f"{told.place}: ", "place"),
+        Piece(told.lead, "place"),
         *code,
         Piece(f"{finding.severity}: ", finding.severity),
         Piece(finding.message),

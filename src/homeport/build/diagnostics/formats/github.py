@@ -23,7 +23,7 @@ def _command(told: Told) -> str:
             properties |= {"col": str(span.column), "endColumn": str(span.end_column)}
     listed = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
     hint = f"\nhint: {finding.hint}" if finding.hint else ""
-    return f"::{_COMMANDS[finding.severity]} {listed}::{_data(f'{told.place}: {finding.message}{hint}')}"
+    return f"::{_COMMANDS[finding.severity]} {listed}::{_data(f'{told.lead}{finding.message}{hint}')}"
 
 
 def _data(text: str) -> str:
