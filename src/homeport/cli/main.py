@@ -63,11 +63,13 @@ def build() -> typer.Typer:
     import typer
 
     from homeport.cli.commands.call import call
+    from homeport.cli.commands.check import check
     from homeport.cli.commands.config import config
     from homeport.cli.commands.deploy import deploy
     from homeport.cli.commands.doctor import doctor
     from homeport.cli.commands.drain import drain
     from homeport.cli.commands.eject import eject
+    from homeport.cli.commands.explain import explain
     from homeport.cli.commands.forgive import forgive
     from homeport.cli.commands.graph import graph
     from homeport.cli.commands.logs import logs
@@ -95,7 +97,7 @@ def build() -> typer.Typer:
         RUNNING: (run, stop),
         LOOKING: (ps, services, why, watch, logs, policy),
         CHANGING: (call, scale, restart, deploy, drain, eject, forgive),
-        PROJECT: (new, graph, doctor, version),
+        PROJECT: (new, check, explain, graph, doctor, version),
     }
     for panel, commands in panels.items():
         for command in commands:

@@ -13,7 +13,7 @@ from homeport.build.diagnostics.finding import Finding
 
 ALL = "ALL"
 _PREFIX = re.compile(r"(HP\d{0,3}|ALL)\Z")
-_UNDENIABLE = ("HP0", "HP1", "HP7")
+UNDENIABLE = ("HP0", "HP1", "HP7")
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +53,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 
 def undeniable(finding: Finding) -> bool:
     """Whether the finding says that the plan itself is incomplete: such a one can be mended, not silenced."""
-    return finding.severity == "error" and finding.code.startswith(_UNDENIABLE)
+    return finding.severity == "error" and finding.code.startswith(UNDENIABLE)
 
 
 def matches(path: str, glob: str) -> bool:

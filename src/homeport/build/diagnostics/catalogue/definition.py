@@ -140,7 +140,7 @@ RULES = (
         severity="note",
         summary="A dependency is used without being declared, so that editors and type checkers do not know it.",
         why="It works; but mypy, pyright and completion see an attribute that does not exist.",
-        fix="Declare it with one line in the class; `homeport check --fix --select HP120` writes it.",
+        fix="Declare it with one line in the class; `homeport check --fix` writes it.",
         example="@service\nclass Cart:\n    async def pay(self): await self.payments.process()",
         better="@service\nclass Cart:\n    payments: Payments\n\n"
         "    async def pay(self): await self.payments.process()",

@@ -72,7 +72,9 @@ class Imports:
             guard = "TYPE_CHECKING"
             yield from self._import_guard()
         body = "".join(f"{indent}{line}\n" for line in lines)
-        yield self._insert(self._after_imports(), f"\nif {guard}:\n{body}")
+        line = self._after_imports()
+        following = self._lines[line - 1] if line <= len(self._lines) else ""
+        yield self._insert(line, f"\nif {guard}:\n{body}{'\n' * bool(following.strip())}")
 
     def _into_block(self, lines: Sequence[str]) -> Iterator[Edit]:
         assert self._block is not None

@@ -1,0 +1,1 @@
+"""``homeport check`` from its options to its exit code."""

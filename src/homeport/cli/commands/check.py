@@ -1,0 +1,70 @@
+"""``homeport check``: what is wrong with an application, without running it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from homeport.cli import options
+
+RULES, EDITS = "Which findings", "Edits"
+
+
+def check(
+    context: typer.Context,
+    target: Annotated[
+        str, typer.Argument(metavar="TARGET", help="A folder, a module, module:Class or module:app.")
+    ] = ".",
+    format: Annotated[
+        Literal["full", "concise", "json", "sarif", "github", "junit"],
+        typer.Option(metavar="FORMAT", help="full, concise, json, sarif, github or junit."),
+    ] = "full",
+    select: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CODES", help="Only these, as HP2,HP302; ALL for every rule.", rich_help_panel=RULES),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option(metavar="CODES", help="All but these.", rich_help_panel=RULES)
+    ] = None,
+    fix: Annotated[bool, options.flag("--fix", help="Edit the source where that is safe.", panel=EDITS)] = False,
+    diff: Annotated[bool, options.flag("--diff", help="Show what --fix would edit.", panel=EDITS)] = False,
+    watch: Annotated[bool, options.flag("--watch", "-w", help="Check again after every change.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Check the services of TARGET and the calls between them.
+
+    The source is read, nothing is imported. The exit code is 1 with errors or warnings; notes alone leave it at 0.
+
+    Examples:
+
+      homeport check
+      homeport check examples/boutique --select HP3
+      homeport check --fix
+      homeport check --format sarif > homeport.sarif
+    """
+    from homeport.cli.checking.look import CheckOptions
+    from homeport.cli.checking.run import run_check
+    from homeport.cli.terminal import Terminal
+
+    if fix and diff:
+        raise typer.BadParameter("--diff shows what --fix would do; give one of them", param_hint="--diff")
+    if diff and watch:
+        raise typer.BadParameter("a patch is made once; leave out --watch", param_hint="--watch")
+    asked = CheckOptions(
+        target=target,
+        format="json" if as_json else format,
+        select=_codes(select),
+        ignore=_codes(ignore),
+        fix=fix,
+        diff=diff,
+        watch=watch,
+    )
+    terminal = Terminal(json=as_json)
+    raise typer.Exit(run_check(asked, options.surroundings(context), terminal))
+
+
+def _codes(given: list[str] | None) -> tuple[str, ...] | None:
+    if given is None:
+        return None
+    return tuple(code.strip().upper() for text in given for code in text.split(",") if code.strip())
