@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homeport.build.analyzer.dependencies import Member, analyze
-from homeport.build.application import StaticScope
+from homeport.build.analyzer.marked import StaticScope
 from homeport.build.linker.names import Linker
 from homeport.build.plan import Plan, PlannedDependency
 from homeport.build.scanner.facts import read_module

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from homeport.build.application import scan
+from homeport.build.diagnostics.finding import Finding
 from homeport.build.plan import Location, Plan
 
 Scan = Callable[..., Plan]
@@ -17,7 +18,12 @@ BODY = "class Pay:\n    async def go(self): ..."
 
 
 def errors(plan: Plan) -> list[str]:
-    return [f"{f.path}:{f.line}:{f.column}: {f.message}" for f in plan.findings if f.severity == "error"]
+    return [f"{f.path}:{f.line}:{f.column}: {said(f)}" for f in plan.findings if f.severity == "error"]
+
+
+def said(finding: Finding) -> str:
+    assert finding.code, finding
+    return f"{finding.message}; {finding.hint}" if finding.hint else finding.message
 
 
 @pytest.mark.parametrize(
@@ -119,7 +125,7 @@ def test_a_mark_that_cannot_be_is_an_error_where_it_stands(scan_app: Scan, mark:
 
 def test_a_class_is_marked_once(scan_app: Scan) -> None:
     plan = scan_app({"pay.py": f"from homeport import service\n@service\n@service\n{BODY}"})
-    assert errors(plan) == ["pay.py:3:2: class Pay is marked with @service twice"]
+    assert errors(plan) == ["pay.py:3:2: class Pay is marked with @service twice; keep one of them"]
 
 
 def test_a_marked_function_is_an_error(scan_app: Scan) -> None:
@@ -203,10 +209,10 @@ def test_a_dependency_that_is_not_here_is_a_warning_with_near_names_but_never_on
         ("warning", 7, 15),
         ("warning", 8, 15),
     ]
-    assert findings[0].message.endswith(
-        "'payments', which is not in this application; it may be registered from outside"
+    assert said(findings[0]).endswith(
+        "'payments', which is not in this application; it may also be registered from outside"
     )
-    assert findings[1].message.endswith("; did you mean 'ledger'?")
+    assert findings[1].hint.startswith("did you mean 'ledger'?")
 
 
 def test_services_may_depend_on_each_other_in_a_circle(scan_app: Scan) -> None:
@@ -249,14 +255,14 @@ def test_a_used_attribute_of_an_unknown_type_is_a_warning_that_shows_the_way(sca
     """
     (warning,) = scan_app({"pay.py": source}).findings
     assert warning.severity == "warning"
-    assert "write `ledger: Ledger = dependency()`" in warning.message
+    assert "write `ledger: Ledger = dependency()`" in warning.hint
 
 
 def test_an_unparsable_file_is_an_error_and_the_others_are_read(scan_app: Scan) -> None:
     plan = scan_app({"pay.py": f"from homeport import service\n@service\n{BODY}", "broken.py": "def f(:\n"})
     assert [service.name for service in plan.services] == ["pay"]
     (error,) = errors(plan)
-    assert error.startswith("broken.py:1:7: cannot be parsed: ")
+    assert error.startswith("broken.py:1:7: the file cannot be parsed: ")
 
 
 @pytest.mark.parametrize(

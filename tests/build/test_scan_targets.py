@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from homeport.build.application import app_name, scan
+from homeport.build.analyzer.collecting import app_name
+from homeport.build.application import scan
 from homeport.build.plan import Plan
 from homeport.errors import UsageError
 from homeport.nodes import prepare_data_folder
@@ -132,7 +133,8 @@ def test_a_target_that_is_not_there_is_refused_with_what_comes_near(write: Write
 
 def test_a_class_that_is_named_but_not_marked_is_an_error(scan_app: Scan) -> None:
     plan = scan_app({"pay.py": "class Pay:\n    async def go(self): ..."}, target="pay:Pay")
-    assert [found.message for found in plan.findings] == ["class Pay is no service; mark it with @service"]
+    (found,) = plan.findings
+    assert (found.code, found.message, found.hint) == ("HP108", "class Pay is no service", "mark it with @service")
 
 
 # -- apps --------------------------------------------------------------------------------------------------------------

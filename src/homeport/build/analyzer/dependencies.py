@@ -9,6 +9,7 @@ import msgspec
 
 from homeport.authoring.method import checked_timeout
 from homeport.authoring.naming import is_valid_name
+from homeport.build.analyzer.definition import fact_and_way_out
 from homeport.build.diagnostics.finding import Finding
 from homeport.build.plan import Location, PlannedDependency
 from homeport.build.scanner.calls import Use
@@ -59,29 +60,14 @@ class Site(msgspec.Struct, frozen=True):
     path: str
     line: int
     column: int
+    end_line: int = 0  # 0: not known
+    end_column: int = 0
 
 
 class Analysis(msgspec.Struct, frozen=True):
     dependencies: tuple[PlannedDependency, ...]
     sites: dict[str, Site]  # by attribute
     findings: tuple[Finding, ...]
-
-
-def serves_methods(lineage: Sequence[Member]) -> bool:
-    """Whether the class has anything to call: the rule of ``contracts.served``, read from the source."""
-    seen: set[str] = set(HOOKS)
-    for member in lineage:
-        for function in member.cls.body.functions:
-            if function.name in seen or function.name.startswith("_"):
-                continue
-            if function.kind == "method" and _is_served(member.scope, function):
-                return True
-        seen |= member.cls.body.bound
-    return False
-
-
-def _is_served(scope: Scope, function: FunctionFacts) -> bool:
-    return function.is_async or any(scope.means(mark.name, "method") for mark in function.marks)
 
 
 def analyze(service: str, lineage: Sequence[Member], *, foreign: bool = False) -> Analysis:
@@ -101,7 +87,7 @@ class _Reading:
 
     def __init__(self, service: str, lineage: Sequence[Member], foreign: bool) -> None:
         self._service, self._lineage, self._foreign = service, lineage, foreign
-        self._functions = tuple(_effective_functions(lineage))
+        self._functions = tuple(effective_functions(lineage))
         self._assigned = frozenset().union(*(f.assigned for member in lineage for f in member.cls.body.functions))
         self._bound = frozenset().union(*(member.cls.body.bound for member in lineage))
         self._declared: set[str] = set(RESERVED)  # attributes of which use tells nothing
@@ -117,8 +103,10 @@ class _Reading:
                     self._report(
                         member,
                         field,
+                        "HP110",
                         f"__init__ parameter {field.name!r} is neither a service nor has a default, so there is "
-                        f"nothing to pass; give it a default, or annotate it with the class of a service",
+                        "nothing to pass",
+                        "give it a default, or annotate it with the class of a service",
                     )
 
     def read_fields(self) -> None:
@@ -182,21 +170,22 @@ class _Reading:
         options = dict(mark.options)
         if mark.positional:
             options.setdefault("service", mark.positional[0])
-        problem = ""
+        code, problem, way_out = "HP111", "", ""
         timeout: float | None = None
         service, optional = options.pop("service", None) or "", options.pop("optional", False)
         try:
             timeout = checked_timeout(options.pop("timeout", None), origin="dependency")  # type: ignore[arg-type]
         except DefinitionError as error:
-            problem = str(error)
+            problem, way_out = fact_and_way_out(error)
         if mark.unreadable:
-            problem = f"dependency{mark.unreadable}"
+            code, problem, way_out = "HP101", *fact_and_way_out(DefinitionError(f"dependency{mark.unreadable}"))
         elif options:
-            problem = f"dependency() has no option {next(iter(options))!r}; it has service, optional, timeout"
+            problem, way_out = f"dependency() has no option {next(iter(options))!r}", _DEPENDENCY_OPTIONS
         elif service != "" and not is_valid_name(service):
-            problem = f"dependency({service!r}) is no service name; write lower-case letters, digits and underscores"
+            problem = f"dependency({service!r}) is no service name"
+            way_out = "write lower-case letters, digits and underscores"
         if problem:
-            self._report(member, mark, problem)
+            self._report(member, mark, code, problem, way_out)
         return str(service), bool(optional), timeout
 
     def _consider_other_type(self, member: Member, field: Field) -> None:
@@ -206,12 +195,14 @@ class _Reading:
         self._declared.add(field.name)
         used = any(use.attribute == field.name for _, function in self._functions for use in function.uses)
         if used and not self._foreign and field.name not in self._assigned | self._bound:
+            shown = field.type.name or "(no single class)"
             self._report(
                 member,
                 field,
-                f"{field.name!r} is used but assigned nowhere, and its type {field.type.name or '(no single class)'} "
-                f"is no service of this application; if it is a service from elsewhere, write "
-                f"`{field.name}: {field.type.name or '…'} = dependency()`",
+                "HP206",
+                f"{field.name!r} is used but assigned nowhere, and its type {shown} is no service of this application",
+                "if it is a service from elsewhere, write "
+                f"`{field.name}: {field.annotation or field.type.name or '…'} = dependency()`",
                 severity="warning",
             )
 
@@ -220,16 +211,35 @@ class _Reading:
             self._report(
                 member,
                 at,
-                f"service {self._service!r} depends on itself through self.{planned.attribute}; call its own methods "
-                f"on self, or rename the attribute if another service is meant",
+                "HP112",
+                f"service {self._service!r} depends on itself through self.{planned.attribute}",
+                "call its own methods on self, or rename the attribute if another service is meant",
             )
         else:
             self.found[planned.attribute] = planned
-            self.sites[planned.attribute] = Site(member.scope.path, at.line, at.column)
+            end = (at.end_line, at.end_column) if isinstance(at, Use) else (0, 0)
+            self.sites[planned.attribute] = Site(member.scope.path, at.line, at.column, *end)
 
-    def _report(self, member: Member, at: Field | Use | Mark, message: str, severity: str = "error") -> None:
-        found = Finding(severity=severity, path=member.scope.path, line=at.line, column=at.column, message=message)
-        self.findings.append(found)
+    def _report(
+        self, member: Member, at: Field | Use | Mark, code: str, message: str, hint: str, severity: str = "error"
+    ) -> None:
+        end = (at.end_line, at.end_column) if isinstance(at, Use) else (0, 0)
+        self.findings.append(
+            Finding(
+                severity=severity,
+                path=member.scope.path,
+                line=at.line,
+                column=at.column,
+                code=code,
+                message=message,
+                hint=hint,
+                end_line=end[0],
+                end_column=end[1],
+            )
+        )
+
+
+_DEPENDENCY_OPTIONS = "it has service, optional, timeout"
 
 
 def _used(name: str, member: Member, use: Use) -> PlannedDependency:
@@ -240,7 +250,7 @@ def _says_nothing(scope: Scope, type_name: TypeName) -> bool:
     return bool(type_name.name) and scope.is_any(type_name.name)
 
 
-def _effective_functions(lineage: Iterable[Member]) -> Iterator[tuple[Member, FunctionFacts]]:
+def effective_functions(lineage: Iterable[Member]) -> Iterator[tuple[Member, FunctionFacts]]:
     """The functions that can run: an overridden one only when the override calls ``super()``."""
     overridden: set[str] = set()
     for member in lineage:

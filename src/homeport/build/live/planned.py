@@ -14,8 +14,9 @@ from typing import Any
 import msgspec
 
 from homeport.authoring.service import is_service, options_of
+from homeport.build.analyzer.definition import NO_METHODS_HINT, no_methods
 from homeport.build.analyzer.dependencies import Member, Target, analyze
-from homeport.build.application import StaticScope, no_methods, static_target
+from homeport.build.analyzer.marked import StaticScope, static_target
 from homeport.build.linker.names import TRANSPARENT_BASES, LinkedClass, Linker, Outside
 from homeport.build.live.introspection import introspected_member, unwrap_class
 from homeport.build.plan import Location, PlannedDependency, PlannedService
@@ -41,11 +42,11 @@ def planned_service(cls: type) -> PlannedService:
     members = [member or introspected_member(base, live_target) for base, member in sourced.items()]
     location = _location(cls)
     if not served_methods(cls) and not hasattr(cls, "asgi"):
-        raise DefinitionError(f"{location.path}:{location.line}: {no_methods(cls.__qualname__)}")
+        raise DefinitionError(f"{location.path}:{location.line}: {no_methods(cls.__qualname__)}; {NO_METHODS_HINT}")
     analysis = analyze(options.name, members, foreign=None in sourced.values())
     for finding in analysis.findings:
         if finding.severity == "error":
-            raise DefinitionError(f"{finding.path}:{finding.line}: {finding.message}")
+            raise DefinitionError(f"{finding.path}:{finding.line}: {finding.message}; {finding.hint}")
     planned = PlannedService(
         name=options.name,
         location=location,

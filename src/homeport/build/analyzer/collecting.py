@@ -1,0 +1,199 @@
+"""Gathers the services of the modules it is shown, and what is wrong with how they are defined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from homeport.authoring.naming import checked_name, is_valid_name
+from homeport.authoring.service import ServiceOptions
+from homeport.build.analyzer.definition import NO_METHODS_HINT, fact_and_way_out, no_methods, option_code
+from homeport.build.analyzer.dependencies import Member, analyze, effective_functions
+from homeport.build.analyzer.linked import LinkedApplication, LinkedService, replaced
+from homeport.build.analyzer.marked import StaticScope, declared_options, location_of, service_mark
+from homeport.build.analyzer.methods import served_methods
+from homeport.build.analyzer.topics import listeners, published_topics, timers
+from homeport.build.diagnostics.finding import Finding
+from homeport.build.linker.names import LinkedClass, Linker
+from homeport.build.plan import Location, PlannedDependency, PlannedService
+from homeport.build.scanner.bindings import OwnFunction
+from homeport.build.scanner.facts import ModuleFacts
+from homeport.build.scanner.sources import Sources
+from homeport.errors import DefinitionError, UsageError, near_names, snake_case
+
+
+class Collector:
+    """Takes modules, classes and apps in; gives the linked application out."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._linker = Linker(sources.find, sources.whole)
+        self._services: dict[str, LinkedService] = {}
+        self._whole = True
+        self.findings: list[Finding] = []
+        self.files = 0  # read for services
+
+    def take_modules(self, modules: Iterable[ModuleFacts]) -> None:
+        for module in modules:
+            self.files += 1
+            if module.error is not None:
+                self.findings.append(module.error)
+            self._refuse_marked_functions(module)
+            for cls in module.classes.values():
+                self._take_class(LinkedClass(module, cls))
+
+    def take_attribute(self, module: ModuleFacts, attribute: str, target: str) -> None:
+        """Take one class or ASGI app.
+
+        Raises:
+            UsageError: the module has no such thing.
+        """
+        self._whole = False
+        if module.error is not None:
+            self.findings.append(module.error)
+            return
+        symbol = self._linker.resolve(module, attribute)
+        binding = module.names.get(attribute.partition(".")[0])
+        if isinstance(symbol, LinkedClass):
+            if service_mark(self._linker, symbol) is None:
+                at = symbol.cls
+                self._report(
+                    symbol.module,
+                    at.line,
+                    at.column,
+                    "HP108",
+                    f"class {at.qualname} is no service",
+                    "mark it with @service",
+                )
+            self._take_class(symbol)
+        elif binding is None and not module.stars:
+            near = near_names(attribute, module.names)
+            hint = f"did you mean {' or '.join(near)}?" if near else "it must be a class or an ASGI app of that module"
+            raise UsageError(f"{target!r}: {module.path} defines no {attribute!r}; {hint}")
+        elif isinstance(binding, OwnFunction) and not binding.is_async:
+            raise UsageError(
+                f"{target!r}: {attribute} is a plain function, and an ASGI app is wanted; if it makes the app, assign "
+                f"the result (`app = {attribute}()`) and name that"
+            )
+        else:
+            self._take_app(module, attribute)
+
+    def linked(self) -> LinkedApplication:
+        """All that was taken, with dependencies tied to the classes found."""
+        return LinkedApplication(
+            {name: self._tied(service) for name, service in sorted(self._services.items())}, self._whole
+        )
+
+    def _take_class(self, linked: LinkedClass) -> None:
+        module, cls = linked.module, linked.cls
+        mark = service_mark(self._linker, linked)
+        if mark is None:
+            return
+        marks = [other for other in cls.marks if StaticScope(self._linker, module).means(other.name, "service")]
+        if len(marks) > 1:
+            twice = f"class {cls.qualname} is marked with @service twice"
+            self._report(module, marks[1].line, marks[1].column, "HP105", twice, "keep one of them")
+        try:
+            options = declared_options(cls, mark)
+        except DefinitionError as error:
+            fact, way_out = fact_and_way_out(error)
+            self._report(module, mark.line, mark.column, option_code(cls.name, mark), fact, way_out)
+            return
+        self._add(self._service(linked, options))
+
+    def _service(self, linked: LinkedClass, options: ServiceOptions) -> LinkedService:
+        module, cls = linked.module, linked.cls
+        lineage = self._linker.lineage(linked)
+        members = tuple(Member(StaticScope(self._linker, entry.module), entry.cls) for entry in lineage.classes)
+        methods = served_methods(members)
+        answers_http = any("asgi" in entry.cls.body.bound for entry in lineage.classes)
+        if not lineage.foreign and not answers_http and not methods:
+            self._report(module, cls.line, cls.column, "HP106", no_methods(cls.qualname), NO_METHODS_HINT)
+        analysis = analyze(options.name, members, foreign=lineage.foreign)
+        self.findings.extend(analysis.findings)
+        functions = tuple(effective_functions(members))
+        planned = PlannedService(
+            name=options.name,
+            location=location_of(module, cls),
+            version=options.version,
+            replicas=options.replicas,
+            isolated=options.isolated,
+            singleton=options.singleton,
+            public=options.public,
+            dependencies=analysis.dependencies,
+            methods=tuple(method.planned for method in methods.values()),
+            listens=listeners(functions),
+            publishes=published_topics(functions),
+            every=timers(functions),
+            files=self._linker.reach(module),
+        )
+        return LinkedService(planned, members, methods, lineage.foreign, analysis.sites, cls.column)
+
+    def _take_app(self, module: ModuleFacts, attribute: str) -> None:
+        location = Location(module=module.module, qualname=attribute, path=module.path, line=1)
+        name = checked_name(
+            app_name(module.module, attribute, self._sources.root.name), origin=f"app {module.module}:{attribute}"
+        )
+        planned = PlannedService(name=name, location=location, kind="asgi", files=self._linker.reach(module))
+        self._add(LinkedService(planned))
+
+    def _add(self, service: LinkedService) -> None:
+        known = self._services.setdefault(service.name, service)
+        if known is not service:
+            here, there = service.planned.location, known.planned.location
+            message = (
+                f"two classes are called {service.name!r}: {here.qualname} here and {there.qualname} at "
+                f"{there.path}:{there.line}"
+            )
+            self.findings.append(
+                Finding(
+                    severity="error",
+                    path=here.path,
+                    line=here.line,
+                    column=service.column,
+                    code="HP107",
+                    message=message,
+                    hint='give one of them @service(name="…")',
+                )
+            )
+
+    def _tied(self, service: LinkedService) -> LinkedService:
+        dependencies = tuple(self._tied_dependency(dependency) for dependency in service.planned.dependencies)
+        # A worker also imports the classes that its handles stand for: results are decoded to their types.
+        targets = {dependency.location.module for dependency in dependencies if dependency.location is not None}
+        reached = (self._linker.reach(module) for name in targets if (module := self._sources.find(name)) is not None)
+        files = tuple(sorted(set(service.planned.files).union(*reached)))
+        planned = msgspec.structs.replace(service.planned, dependencies=dependencies, files=files)
+        return replaced(service, planned)
+
+    def _tied_dependency(self, dependency: PlannedDependency) -> PlannedDependency:
+        target = self._services.get(dependency.service)
+        if dependency.location is not None or target is None or target.planned.kind != "class":
+            return dependency
+        return msgspec.structs.replace(dependency, location=target.planned.location)
+
+    def _refuse_marked_functions(self, module: ModuleFacts) -> None:
+        scope = StaticScope(self._linker, module)
+        for function in module.marked_functions:
+            for mark in function.marks:
+                if scope.means(mark.name, "service"):
+                    message = f"@service marks classes, and {function.name!r} is a function"
+                    self._report(module, mark.line, mark.column, "HP104", message, "make it a method of a class")
+
+    def _report(self, module: ModuleFacts, line: int, column: int, code: str, message: str, hint: str) -> None:
+        found = Finding(
+            severity="error", path=module.path, line=line, column=column, code=code, message=message, hint=hint
+        )
+        self.findings.append(found)
+
+
+_GENERIC_NAMES = ("app", "application", "asgi", "main", "server", "wsgi")
+
+
+def app_name(module: str, attribute: str, folder: str) -> str:
+    """``shop.orders:app`` → ``orders``; ``orders.main:app`` → ``orders``; ``main:app`` in ``orders/`` → ``orders``."""
+    parts = [snake_case(part) for part in module.split(".")]
+    named = [part for part in parts if part not in _GENERIC_NAMES]
+    candidates = [*named[-1:], snake_case(folder).replace("-", "_"), parts[-1]]
+    return next((name for name in candidates if is_valid_name(name)), attribute)
