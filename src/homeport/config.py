@@ -94,12 +94,20 @@ class CheckConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     exclude: tuple[str, ...] = ()  # globs of files that nothing is told of; they are read all the same
 
 
+class BuildConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[build]``: what ``homeport build`` puts into an artefact."""
+
+    include: tuple[str, ...] = ()  # distributions besides those that the project requires and its modules import
+    exclude: tuple[str, ...] = ()  # globs of the application's files, besides those of [node]
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that can be set."""
 
     node: NodeConfig = NodeConfig()
     health: HealthConfig = HealthConfig()
     check: CheckConfig = CheckConfig()
+    build: BuildConfig = BuildConfig()
     services: dict[str, ServiceConfig] = {}
 
 

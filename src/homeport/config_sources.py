@@ -11,7 +11,7 @@ import msgspec
 
 from homeport.errors import ConfigError, near_names
 
-SECTIONS = ("node", "health", "check", "services")
+SECTIONS = ("node", "health", "check", "build", "services")
 ALIASES = {"HOMEPORT_DATA": ("node", "data"), "HOMEPORT_FORCE_RPC": ("node", "force_rpc")}
 """Variables of one underscore that set something; any other, such as ``HOMEPORT_NODE``, is none of ours here."""
 
