@@ -102,6 +102,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     waiting_for: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
     public: bool = False
+    registry: str = ""  # digest of the built registry that it was started from; "" for an outside instance
     cause: Cause | None = None  # of its present state
     revision: int = 0  # of its last change
     since: float = 0.0  # wall-clock seconds of its present state

@@ -54,14 +54,14 @@ class Node:
             node=self.endpoint,
             runtime=str(self.folder),
             root=str(self.folder),
-            services=tuple(HostedService(plan=planned_service(cls)) for cls in classes),
+            services=tuple(hosted(cls) for cls in classes),
             lease=LEASE,
             drain_timeout=1.0,
         )
         worker = InProcess(spec)
         task = asyncio.create_task(worker.run(), name=f"worker {name}")
         self._workers[name] = (worker, task)
-        wanted = {service.plan.name for service in spec.services}
+        wanted = {service.name for service in spec.services}
         await until(lambda: self.ready(name) == wanted or task.done())
         if task.done():
             task.result()
@@ -79,6 +79,11 @@ class Node:
         for name in list(self._workers):
             await self.end_work(name)
         await self.stop()
+
+
+def hosted(cls: type) -> HostedService:
+    plan = planned_service(cls)
+    return HostedService(name=plan.name, plan=plan)
 
 
 class InProcess(Worker):

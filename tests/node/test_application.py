@@ -79,8 +79,9 @@ def test_a_worker_is_told_all_that_the_settings_say() -> None:
     spec = worker_spec(start, edition, config, around)
     assert spec.log_level == "debug"
     assert (spec.root, spec.release, spec.log, spec.force_rpc) == ("/releases/r1", "r1", "/logs/cart-1.log", True)
+    assert spec.registry == "/releases/r1.registry"
     (hosted,) = spec.services
-    assert (hosted.plan.name, hosted.instances, hosted.weight) == ("cart", 2, 0.5)
+    assert (hosted.name, hosted.instances, hosted.weight) == ("cart", 2, 0.5)
     assert (hosted.concurrency, hosted.threads, hosted.config) == (7, 2, {"url": "x"})
 
 

@@ -35,6 +35,7 @@ class Edition(msgspec.Struct, frozen=True, kw_only=True):
 
     plan: Plan
     release: Release
+    registry: bytes = b""  # the file that workers of it start from; empty: not made yet
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,16 +97,16 @@ def worker_spec(
     """Everything a worker has to know."""
     hosted = []
     for name, count in start.services:
-        service = edition.plan.service(name)
-        if service is None:
+        if edition.plan.service(name) is None:
             raise LookupError(f"release {start.release} has no service {name!r}")
-        hosted.append(hosted_service(service, count, config.services.get(name, ServiceConfig())))
+        hosted.append(hosted_service(name, count, config.services.get(name, ServiceConfig())))
     node = config.node
     return WorkerSpec(
         name=start.worker,
         node=surroundings.node,
         runtime=str(surroundings.runtime),
         root=str(edition.release.root),
+        registry=str(edition.release.registry),
         release=start.release,
         fence=fence,
         services=tuple(hosted),

@@ -19,6 +19,7 @@ from homeport.node.application import Edition, Surroundings, worker_spec
 from homeport.node.desired import Start
 from homeport.node.launch import LaunchFailed, OsProcess, launch
 from homeport.node.port import is_loopback
+from homeport.node.registries import Registries
 from homeport.nodes import write_private
 from homeport.program import Program, own_program
 from homeport.worker.api import WorkerSpec
@@ -101,6 +102,7 @@ class WorkerLauncher:
     ) -> None:
         self._children, self._editions, self._config, self._surroundings = children, editions, config, surroundings
         self._next_fence = next_fence
+        self._registries = Registries()
 
     def launch(self, start: Start) -> OsProcess:
         spec = self._spec(start)
@@ -111,11 +113,13 @@ class WorkerLauncher:
             services=dict(start.services),
             told=digest_of(spec),
         )
-        if any(service.plan.singleton for service in spec.services):
-            try:
+        edition = self._editions[start.release]
+        try:
+            self._registries.keep(edition)
+            if any(service.singleton for service in edition.plan.services if service.name in record.services):
                 spec = msgspec.structs.replace(spec, fence=self._next_fence())
-            except OSError as error:  # without a token that is surely new, it must not run
-                raise LaunchFailed(f"cannot start {start.worker}: {error}") from error
+        except OSError as error:  # without a token that is surely new, a singleton must not run
+            raise LaunchFailed(f"cannot start {start.worker}: {error}") from error
         return self._children.start("homeport.worker", spec, record)
 
     def leaving(self, worker: str, cause: Cause) -> None:

@@ -41,6 +41,11 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     root: Path  # the import root inside the copy
     findings: tuple[Finding, ...] = ()
 
+    @property
+    def registry(self) -> Path:
+        """Of the services in the copy; beside it, so that it goes when the copy goes."""
+        return self.root.with_name(f"{self.id}.registry")
+
 
 class _File(msgspec.Struct, frozen=True):
     relative: str
@@ -111,6 +116,7 @@ class Releases:
             release.rename(doomed)
             shutil.rmtree(doomed, ignore_errors=True)
             self._manifest(release.name).unlink(missing_ok=True)
+            release.with_name(f"{release.name}.registry").unlink(missing_ok=True)
 
     def _copy(self, files: Sequence[_File]) -> str:
         fresh = self._folder / f".copy-{secrets.token_hex(6)}"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from homeport.build.application import scan
 from homeport.node.application import Edition, checked
+from homeport.node.registries import registry_of
 from homeport.node.releases import Releases
 
 
@@ -25,4 +26,5 @@ class Source:
             ReleaseFailed: it cannot be copied.
         """
         plan = checked(scan(self._target, self._cwd, self._exclude))
-        return Edition(plan=plan, release=self._releases.make(Path(plan.root), self._exclude))
+        release = self._releases.make(Path(plan.root), self._exclude)
+        return Edition(plan=plan, release=release, registry=registry_of(plan, release.id))

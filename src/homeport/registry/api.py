@@ -89,6 +89,7 @@ class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True):
     checks: tuple[Check, ...] = ()  # besides its own health(): http, tcp, grpc, command
     requires: tuple[Dependency, ...] = ()
     public: bool = False
+    registry: str = ""  # digest of the built registry that it was started from
 
 
 class Register(msgspec.Struct, frozen=True, kw_only=True):

@@ -380,6 +380,7 @@ class Workers:
             requires=spec.requires,
             waiting_for=before.waiting_for if before and same else (),
             public=spec.public,
+            registry=spec.registry,
             cause=before.cause if before and same else cause,
             since=before.since if before and same else self._clock.wall(),
         )

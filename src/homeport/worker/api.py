@@ -13,7 +13,8 @@ from homeport.build.plan import PlannedService
 class HostedService(msgspec.Struct, frozen=True, kw_only=True):
     """One service of the worker, and how many instances of it."""
 
-    plan: PlannedService
+    name: str
+    plan: PlannedService | None = None  # None: as the registry has it
     instances: int = 1
     config: dict[str, Any] = {}  # [services.<name>.config], for the class's typed config
     concurrency: int = 1000  # calls an instance admits at once
@@ -29,6 +30,7 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     node: str  # endpoint of the node process: "unix:/…/node.sock"
     runtime: str  # private folder for this worker's socket
     root: str  # import root, inside the release
+    registry: str = ""  # path of the built registry; "": each service comes with its plan
     release: str = ""
     fence: int = 0  # of the singletons it hosts: higher than that of any process that hosted them before
     services: tuple[HostedService, ...] = ()

@@ -14,8 +14,10 @@ import msgspec
 
 from homeport.build.plan import Location, PlannedDependency, PlannedService
 from homeport.contracts.annotations import raw_annotations
+from homeport.contracts.api import Contract
 from homeport.contracts.hints import imported_for_types
 from homeport.contracts.signature import ServiceSignature, signature_of
+from homeport.contracts.stored import stored_signature
 from homeport.errors import ConfigError, DefinitionError, HomeportError
 
 log = logging.getLogger("homeport.worker")
@@ -47,26 +49,47 @@ def load(location: Location, root: str) -> Any:
 
 @cache
 def _target_types(location: Location, service: str) -> ServiceSignature | None:
+    return _typed(service, lambda: signature_of(load(location, "the release"), service))
+
+
+def _typed(service: str, signature: Callable[[], ServiceSignature]) -> ServiceSignature | None:
     try:
-        return signature_of(load(location, "the release"), service)
+        return signature()
     except HomeportError as error:
         # The caller can live without the callee's types; its results are then plain data.
         log.warning("dependency.untyped", extra={"service": service, "error": str(error)})
         return None
 
 
-def types_of(dependency: PlannedDependency) -> Callable[[], ServiceSignature | None]:
-    """Where the types of a dependency's results come from: its own class, if the application has it."""
-    location = dependency.location
+def types_of(dependency: PlannedDependency, contract: Contract | None = None) -> Callable[[], ServiceSignature | None]:
+    """Where the types of a dependency's results come from: its own class, if the application has it.
+
+    With the ``contract`` that was stored of that class, only the methods that are called are looked at.
+    """
+    location, service = dependency.location, dependency.service
     if location is None:
         return lambda: None
-    return lambda: _target_types(location, dependency.service)
+    if contract is None:
+        return lambda: _target_types(location, service)
+    return cache(lambda: _typed(service, lambda: stored_signature(load(location, "the release"), contract)))
 
 
-def assemble(cls: Any, plan: PlannedService, config: dict[str, Any], handle: MakeHandle, fence: int = 1) -> Any:
+def _no_contract(service: str) -> None:
+    """Where nothing is stored."""
+
+
+def assemble(
+    cls: Any,
+    plan: PlannedService,
+    config: dict[str, Any],
+    handle: MakeHandle,
+    fence: int = 1,
+    contract_of: Callable[[str], Contract | None] = _no_contract,
+) -> Any:
     """An object of ``cls`` with its handles in place before its ``__init__`` runs.
 
-    A singleton is given ``fence``, the token it shows to what it writes to.
+    A singleton is given ``fence``, the token it shows to what it writes to. ``contract_of`` gives the stored contract
+    of a service, if there is one.
 
     Raises:
         ConfigError: its settings do not fit its ``config`` annotation.
@@ -74,7 +97,7 @@ def assemble(cls: Any, plan: PlannedService, config: dict[str, Any], handle: Mak
     """
     target = cls.__new__(cls)
     attributes = {
-        dependency.attribute: handle(dependency, types_of(dependency))
+        dependency.attribute: handle(dependency, types_of(dependency, contract_of(dependency.service)))
         for dependency in plan.dependencies
         if not dependency.parameter
     }
@@ -92,7 +115,7 @@ def assemble(cls: Any, plan: PlannedService, config: dict[str, Any], handle: Mak
                 f"{cls.__qualname__} does not let {name!r} be set ({error}); remove __slots__ or add {name!r} to it"
             ) from error
     parameters = {
-        dependency.attribute: handle(dependency, types_of(dependency))
+        dependency.attribute: handle(dependency, types_of(dependency, contract_of(dependency.service)))
         for dependency in plan.dependencies
         if dependency.parameter
     }

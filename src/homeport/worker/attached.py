@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from homeport.build.application import scan
+from homeport.build.generator.registry import built_registry
 from homeport.config import ServiceConfig, load
 from homeport.errors import DefinitionError
 from homeport.worker.api import WorkerSpec
@@ -36,13 +37,16 @@ def run_attached(target: str, node: str, debug: bool) -> int:
         level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s %(message)s", datefmt="%H:%M:%S"
     )
     with tempfile.TemporaryDirectory(prefix="homeport-") as runtime:
+        registry = Path(runtime, "attached.registry")
+        registry.write_bytes(built_registry(plan).to_bytes())
         spec = WorkerSpec(
             name=f"attached-{os.getpid()}",
             node=node,
             runtime=runtime,
             root=plan.root,
+            registry=str(registry),
             services=tuple(
-                hosted_service(service, 1, settings.services.get(service.name, ServiceConfig()))
+                hosted_service(service.name, 1, settings.services.get(service.name, ServiceConfig()))
                 for service in plan.services
             ),
             ready_timeout=settings.node.ready_timeout,

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from homeport.balancing.concurrency import ConcurrencyLimit
+from homeport.build.generator.registry_rows import ServiceRow
 from homeport.build.plan import PlannedDependency, PlannedService
 from homeport.build.presence import without_present
 from homeport.contracts.api import Contract
-from homeport.contracts.signature import ServiceSignature, app_contract, signature_of
+from homeport.contracts.signature import ServiceSignature, app_contract
 from homeport.errors import said, sendable
 from homeport.model import Dependency, State
 from homeport.registry.api import Counters, InstanceSpec
@@ -23,6 +24,7 @@ from homeport.rpc.handles import Handle
 from homeport.worker.api import HostedService, WorkerSpec
 from homeport.worker.assembly import assemble, load
 from homeport.worker.host import Host, HostedInstance
+from homeport.worker.known import KnownServices
 
 if TYPE_CHECKING:
     from homeport.worker.asgi import AsgiServer
@@ -60,33 +62,40 @@ class Crew:
         self.endpoint = f"unix:{Path(spec.runtime) / (spec.name + '.sock')}"
         self._spec, self._host, self._caller, self._report = spec, host, caller, report
         self._loop = caller.loop
+        self._known = KnownServices(spec)
 
     def assemble(self) -> None:
         """Import every service and make its instances.
 
         Raises:
-            DefinitionError, ConfigError: one cannot be served as it is written or configured.
+            UsageError: one cannot be served as it is written or configured, or is not what the registry says.
         """
         for service in self._spec.services:
-            target = load(service.plan.location, self._spec.root)
+            row = self._known.hosted(service)
+            with self._known.unlisted_refused():
+                target = load(row.service.location, self._spec.root)
             for _ in range(service.instances):
-                member = self._app(service, target) if service.plan.kind == "asgi" else self._object(service, target)
+                member = (
+                    self._app(service, row, target)
+                    if row.service.kind == "asgi"
+                    else self._object(service, row, target)
+                )
                 self.members[member.hosted.id] = member
                 self._host.add(member.hosted)
 
-    def _object(self, service: HostedService, cls: type) -> Member:
-        plan = without_present(service.plan, cls)
-        signature = signature_of(cls, plan.name)
+    def _object(self, service: HostedService, row: ServiceRow, cls: type) -> Member:
+        plan = without_present(row.service, cls)
+        signature = self._known.signature(row, cls)
 
         def handle(dependency: PlannedDependency, types: Callable[[], ServiceSignature | None]) -> Handle:
             return Handle(self._caller, dependency.service, owner=plan.name, types=types, timeout=dependency.timeout)
 
-        target = assemble(cls, plan, service.config, handle, self._spec.fence)
+        target = assemble(cls, plan, service.config, handle, self._spec.fence, self._known.contract)
         return self._member(service, plan, target, signature, getattr(target, "asgi", None))
 
-    def _app(self, service: HostedService, app: Any) -> Member:
-        contract = app_contract(service.plan.name, public=service.plan.public)
-        return self._member(service, service.plan, None, ServiceSignature(service.plan.name, contract, {}), app)
+    def _app(self, service: HostedService, row: ServiceRow, app: Any) -> Member:
+        contract = row.contract or app_contract(row.service.name, public=row.service.public)
+        return self._member(service, row.service, None, ServiceSignature(row.service.name, contract, {}), app)
 
     def _member(
         self, service: HostedService, plan: PlannedService, target: Any, signature: ServiceSignature, app: Any
@@ -113,6 +122,7 @@ class Crew:
                 Dependency(service=dependency.service, optional=dependency.optional) for dependency in plan.dependencies
             ),
             public=plan.public,
+            registry=self._known.digest,
         )
         limit = ConcurrencyLimit(service.limit, service.concurrency, self._loop.time())
         hosted.admission.set_rooms(limit.room)

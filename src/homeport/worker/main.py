@@ -229,7 +229,7 @@ def serve(spec: WorkerSpec, output: RotatingWriter | None = None) -> int:
     """Run a worker in this process until it has drained; its exit status. ``output`` is where it logs."""
     sys.path.insert(0, spec.root)
     if len(spec.services) == 1:
-        Whose.service = spec.services[0].plan.name
+        Whose.service = spec.services[0].name
 
     async def main() -> int:
         return await Worker(spec, output).run()

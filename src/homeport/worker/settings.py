@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from homeport.balancing.policy import Policy
-from homeport.build.plan import PlannedService
 from homeport.config import ServiceConfig
 from homeport.worker.api import HostedService
 
 
-def hosted_service(service: PlannedService, instances: int, config: ServiceConfig) -> HostedService:
+def hosted_service(service: str, instances: int, config: ServiceConfig) -> HostedService:
     """The service as a worker is to host it."""
     return HostedService(
-        plan=service,
+        name=service,
         instances=instances,
         config=config.config,
         concurrency=config.concurrency,

@@ -223,7 +223,7 @@ class Cluster:
             node=home.endpoint,
             runtime=RUNTIME,
             root="",
-            services=tuple(HostedService(plan=plan, instances=instances) for plan in plans),
+            services=tuple(HostedService(name=plan.name, plan=plan, instances=instances) for plan in plans),
             **options,
         )
         worker = self.workers[name] = SimWorker(self, home, spec)
