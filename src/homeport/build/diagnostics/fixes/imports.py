@@ -74,7 +74,8 @@ class Imports:
         body = "".join(f"{indent}{line}\n" for line in lines)
         line = self._after_imports()
         following = self._lines[line - 1] if line <= len(self._lines) else ""
-        yield self._insert(line, f"\nif {guard}:\n{body}{'\n' * bool(following.strip())}")
+        end = "\n" if following.strip() else ""
+        yield self._insert(line, f"\nif {guard}:\n{body}{end}")
 
     def _into_block(self, lines: Sequence[str]) -> Iterator[Edit]:
         assert self._block is not None
