@@ -55,6 +55,14 @@ def test_options_are_kept() -> None:
     assert options_of(Payments) == expected
 
 
+def test_services_that_the_source_does_not_show_are_named_once_each_in_order() -> None:
+    @service(uses=["stock", "payments", "stock"])
+    class Cart:
+        async def go(self) -> None: ...
+
+    assert options_of(Cart).uses == ("payments", "stock")
+
+
 def test_a_subclass_of_a_service_is_a_service_only_when_marked_itself() -> None:
     @service
     class Base:
@@ -85,6 +93,9 @@ def test_a_subclass_of_a_service_is_a_service_only_when_marked_itself() -> None:
         ({"replicas": "2"}, r"replicas=…\) must be a whole number, got '2'"),
         ({"public": 1}, r"public=…\) must be True or False, got 1"),
         ({"version": 2}, r"version=…\) must be a text, got 2"),
+        ({"uses": "payments"}, r"uses=…\) must be names of services, as in uses=\[\"payments\"\], got 'payments'"),
+        ({"uses": ["Payments"]}, r"uses=…\) names services, and 'Payments' is no service name"),
+        ({"uses": [1]}, r"uses=…\) names services, and 1 is no service name"),
         ({"singleton": True, "replicas": 2}, "contradicts itself"),
         ({"replica": 2}, "no option 'replica'; it has name, version, replicas"),
     ],

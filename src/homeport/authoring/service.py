@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar, overload
 
 import msgspec
 
-from homeport.authoring.naming import checked_name, service_name
+from homeport.authoring.naming import checked_name, is_valid_name, service_name
 from homeport.authoring.places import place_of_caller
 from homeport.errors import DefinitionError
 
@@ -26,6 +26,7 @@ class ServiceOptions(msgspec.Struct, frozen=True, kw_only=True):
     isolated: bool = False  # never shares a worker
     singleton: bool = False  # never more than one copy
     public: bool = False  # callable from beyond loopback
+    uses: tuple[str, ...] = ()  # services that it calls besides those that its source shows
 
 
 @overload
@@ -41,6 +42,7 @@ def service(
     isolated: bool = False,
     singleton: bool = False,
     public: bool = False,
+    uses: Sequence[str] = (),
 ) -> Callable[[C], C]: ...
 
 
@@ -49,7 +51,9 @@ def service(cls: Any = None, /, **options: Any) -> Any:
 
     ``name`` replaces the one derived from the class (``PaymentService`` → ``payment``); ``replicas`` is the number of
     copies to run; ``isolated`` gives each copy a worker of its own; a ``singleton`` is never scaled above one; a
-    ``public`` service may be called over HTTP from beyond this machine. Subclasses are services only if marked too.
+    ``public`` service may be called over HTTP from beyond this machine. ``uses`` names services that it calls in ways
+    the source does not show, as by ``getattr(self, name)``; each is then a dependency of that name. Subclasses are
+    services only if marked too.
 
     Raises:
         DefinitionError: the class cannot be a service; the message names the place and the way out.
@@ -69,13 +73,14 @@ def service_options(class_name: str, **options: Any) -> ServiceOptions:
     Raises:
         DefinitionError: an option is unknown or has a value it cannot have.
     """
-    known = ("name", *_TYPES)
+    known = ("name", *_TYPES, "uses")
     for option, value in options.items():
         if option not in known:
             raise DefinitionError(f"@service has no option {option!r}; it has {', '.join(known)}")
         expected = _TYPES.get(option)
         if expected is not None and type(value) is not expected:
             raise DefinitionError(f"@service({option}=…) must be {_NOUNS[expected]}, got {value!r}")
+    options["uses"] = _checked_uses(options.get("uses", ()))
     given = options.pop("name", None)
     name = service_name(class_name) if given is None else checked_name(given, origin=f"class {class_name}")
     result = ServiceOptions(name=name, **options)
@@ -134,6 +139,18 @@ def _mark(cls: Any, options: dict[str, Any], place: str) -> Any:
     for hear in tuple(_hearers):
         hear(cls)
     return cls
+
+
+def _checked_uses(names: Any) -> tuple[str, ...]:
+    if isinstance(names, str) or not isinstance(names, list | tuple | set | frozenset):
+        raise DefinitionError(f'@service(uses=…) must be names of services, as in uses=["payments"], got {names!r}')
+    for name in names:
+        if not is_valid_name(name):
+            raise DefinitionError(
+                f"@service(uses=…) names services, and {name!r} is no service name; write lower-case letters, digits "
+                f"and underscores"
+            )
+    return tuple(sorted(set(names)))
 
 
 def _refusal(thing: Any) -> str:

@@ -148,9 +148,13 @@ class NameReader:
                 for target in statement.targets:
                     if isinstance(target, ast.Name):
                         yield target.id, Defined(line)
+            case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)) if _pairs(names, values):
+                for target, value in zip(names, values, strict=True):
+                    if isinstance(target, ast.Name):
+                        yield target.id, _assigned(value, line, conditional)
             case _:
                 for name in bound_names(statement):
-                    yield name, _assigned(statement, conditional)
+                    yield name, _given(statement, conditional)
 
     def _function(self, statement: ast.FunctionDef | ast.AsyncFunctionDef) -> OwnFunction:
         if isinstance(statement, ast.AsyncFunctionDef):
@@ -159,19 +163,28 @@ class NameReader:
         return OwnFunction(wrapper=wrapper, line=statement.lineno)
 
 
-def _assigned(statement: ast.stmt, conditional: bool) -> Binding:
-    """What a name is given: the rules of types where it is an alias of one."""
-    line, value = statement.lineno, getattr(statement, "value", None)
+def _pairs(names: list[ast.expr], values: list[ast.expr]) -> bool:
+    """Whether ``a, b = x, y`` gives one value to each name."""
+    return len(names) == len(values) and not any(isinstance(part, ast.Starred) for part in (*names, *values))
+
+
+def _given(statement: ast.stmt, conditional: bool) -> Binding:
+    """What a statement makes of its names."""
+    value = getattr(statement, "value", None)
     if not isinstance(value, ast.expr) or isinstance(statement, ast.AugAssign) or _unpacks(statement):
-        return Defined(line)
+        return Defined(statement.lineno)
+    if _is_type_alias(statement) and (read := read_type(value)).name:
+        return Alias(read.name, statement.lineno, optional=read.optional)
+    return _assigned(value, statement.lineno, conditional)
+
+
+def _assigned(value: ast.expr, line: int, conditional: bool) -> Binding:
     if target := dotted(value):
         return Alias(target, line)
     if isinstance(value, ast.Call):
         return Made(read_mark(value), line) if dotted(value.func) else Defined(line)
-    if isinstance(value, ast.Subscript | ast.BinOp) or _is_type_alias(statement):
-        read = read_type(value)
-        if read.name:
-            return Alias(read.name, line, optional=read.optional)
+    if isinstance(value, ast.Subscript | ast.BinOp) and (read := read_type(value)).name:
+        return Alias(read.name, line, optional=read.optional)
     plain = plain_value(value)
     return Defined(line) if conditional or plain is UNREAD else Constant(plain, line)
 

@@ -137,6 +137,8 @@ def _plain(value: object) -> object:
     if isinstance(value, list | tuple):
         items = [_plain(item) for item in value]
         return UNREAD if UNREAD in items else items
+    if isinstance(value, set) and all(isinstance(item, str) for item in value):
+        return sorted(value)
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         entries = {_plain(key): _plain(item) for key, item in value.items()}
         return UNREAD if UNREAD in entries or UNREAD in entries.values() else entries
