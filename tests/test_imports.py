@@ -29,6 +29,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         "config_sources",
         "processes",
         "program",
+        "packaged",
         "nodes",
         "logfiles",
         "_lazy",
@@ -201,7 +202,7 @@ def test_only_the_standard_library_and_declared_dependencies_are_imported() -> N
     extras = project.get("optional-dependencies", {}).values()
     named = [*project["dependencies"], *(name for extra in extras for name in extra)]
     declared = {re.split(r"[^\w-]", name)[0].replace("-", "_").lower() for name in named}
-    declared |= {"dotenv", "grpc", "homeport"}
+    declared |= {"cyclonedx", "dotenv", "grpc", "homeport", "packageurl"}  # other names than their projects have
     wrong = {
         module: roots_of(module) - declared - BROUGHT_BY_USERS - sys.stdlib_module_names - NEWER_STDLIB
         for module in modules()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from msgspec import inspect
@@ -17,6 +17,9 @@ from homeport.balancing.policy import Policy
 from homeport.config_sources import Layer, Raw, layers
 from homeport.durations import parse_duration
 from homeport.errors import ConfigError, near_names
+
+if TYPE_CHECKING:
+    from homeport.packaged import Package
 
 Duration = Annotated[float, msgspec.Meta(ge=0, extra={"duration": True})]
 """Float seconds; in settings also ``250ms`` or ``5m``."""
@@ -130,16 +133,18 @@ def load(
     flags: Mapping[str, object] | None = None,
     assignments: Sequence[str] = (),
     read_env_file: bool = False,
+    package: Package | None = None,
 ) -> Loaded:
     """Read and check all settings, nearest source first: flag, environment, ``.env``, file, default.
 
     ``start`` is where the search for a settings file begins (it goes upward). ``flags`` maps dotted paths to values
     that the command line already typed, ``None`` meaning not given; ``assignments`` are the texts of ``--set a.b=c``.
+    The settings inside a packaged application are the weakest; a ``homeport.toml`` at ``start`` itself adds to them.
 
     Raises:
         ConfigError: a setting is unknown, malformed or of the wrong type; the message names its source and path.
     """
-    found = layers(start, environ, flags or {}, assignments, read_env_file)
+    found = layers(start, environ, flags or {}, assignments, read_env_file, package)
     origins: dict[str, str] = {}
     config = _shape(_merge(found.layers), Config, (), origins)
     return Loaded(config=config, origins=origins, file=found.file, environment=found.environment)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from homeport.errors import ConfigError, near_names
+
+if TYPE_CHECKING:
+    from homeport.packaged import Package
 
 SECTIONS = ("node", "health", "check", "build", "services")
 ALIASES = {"HOMEPORT_DATA": ("node", "data"), "HOMEPORT_FORCE_RPC": ("node", "force_rpc")}
@@ -39,10 +42,13 @@ def layers(
     flags: Mapping[str, object],
     assignments: Sequence[str],
     read_env_file: bool,
+    package: Package | None = None,
 ) -> Found:
     """All sources, weakest first."""
-    file = settings_file(start)
+    file = settings_file(start) if package is None else _beside(start)
     from_file = _file_layer(file) if file else {}
+    inside = package.settings if package is not None else None
+    built_in = dict(_leaves(_table_of(inside), f"{inside.name} in the artefact")) if inside is not None else {}
     strong = [
         _environment_layer(environ, "", from_file),
         {tuple(path.split(".")): Raw(value, _flag(path)) for path, value in flags.items() if value is not None},
@@ -53,7 +59,13 @@ def layers(
         folder = file.parent if file else (start if start.is_dir() else start.parent)
         dotenv = _env_file(folder, [from_file, *strong])
     below = _environment_layer({k: v for k, v in dotenv.items() if k not in environ}, ".env: ", from_file)
-    return Found([from_file, below, *strong], file, {**dotenv, **environ})
+    return Found([built_in, from_file, below, *strong], file, {**dotenv, **environ})
+
+
+def _beside(folder: Path) -> Path | None:
+    """A packaged application may be run anywhere: the projects around that place are not its own."""
+    file = folder / "homeport.toml"
+    return file if file.is_file() else None
 
 
 def settings_file(start: Path) -> Path | None:

@@ -39,8 +39,13 @@ class NodeAddress(msgspec.Struct, frozen=True, kw_only=True):
 # -- the data folder ---------------------------------------------------------------------------------------------------
 
 
-def data_folder(start: Path, cwd: Path) -> Path:
-    """Where the node for code at ``start`` keeps its files: beside its settings file, else in the working folder."""
+def data_folder(start: Path, cwd: Path, *, packaged: bool = False) -> Path:
+    """Where the node for code at ``start`` keeps its files: beside its settings file, else in the working folder.
+
+    The code of a packaged application lies where it was unpacked: only the working folder is its place.
+    """
+    if packaged:
+        return cwd.resolve() / FOLDER
     from homeport.config_sources import settings_file  # found by scripts that only connect: they need no settings
 
     file = settings_file(start)

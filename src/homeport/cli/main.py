@@ -42,7 +42,7 @@ def _run_typer(arguments: list[str], surroundings: Surroundings) -> int:
     command = typer.main.get_command(build())
 
     def run() -> int:
-        code = command.main(arguments, prog_name="homeport", standalone_mode=False, obj=surroundings)
+        code = command.main(arguments, prog_name=surroundings.program, standalone_mode=False, obj=surroundings)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from homeport.node.api import NodeApi
+    from homeport.packaged import Package
     from homeport.registry.api import RegistryApi
 
 
@@ -55,3 +56,13 @@ class Surroundings(NamedTuple):
     environ: Mapping[str, str] = os.environ
     cwd: Callable[[], Path] = Path.cwd
     wall: Callable[[], float] = time.time
+    package: Package | None = None  # the application that this program has inside
+
+    @property
+    def program(self) -> str:
+        """What people call this program."""
+        return self.package.manifest.name if self.package is not None else "homeport"
+
+    def target(self, asked: str) -> str:
+        """TARGET as given; else the program's own application, or the working folder."""
+        return asked or (str(self.package.folder) if self.package is not None else ".")

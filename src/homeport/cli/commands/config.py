@@ -44,7 +44,13 @@ def show(
     from homeport.config import load
 
     surroundings = options.surroundings(context)
-    loaded = load(surroundings.cwd(), surroundings.environ, assignments=assignments or (), read_env_file=True)
+    loaded = load(
+        surroundings.cwd(),
+        surroundings.environ,
+        assignments=assignments or (),
+        read_env_file=True,
+        package=surroundings.package,
+    )
     settings = _settings(loaded)
     if changed:
         settings = {path: value for path, value in settings.items() if path in loaded.origins}

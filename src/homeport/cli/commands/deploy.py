@@ -28,7 +28,7 @@ def deploy(
             help="Folder, file, module or module:Class with the new code; or what to do with the rollout there is.",
             autocompletion=completion.deploy_words,
         ),
-    ],
+    ] = "",
     surge: options.Surge = 1,
     soak: options.Soak = "5s",  # type: ignore[assignment]  # typer sends defaults through the parser
     canary: Annotated[
@@ -69,8 +69,10 @@ def deploy(
     else:
         from homeport.node.api import Deploy
 
+        if not target and surroundings.package is None:
+            raise typer.BadParameter("say where the new code is, as in `homeport deploy .`", param_hint="TARGET")
         request = Deploy(
-            target=target,
+            target=surroundings.target(target),
             cwd=str(surroundings.cwd()),
             actor=ACTOR,
             surge=surge,
@@ -82,7 +84,12 @@ def deploy(
     if target == "rollback" and status.stage == "returned":
         _taken_back(terminal, status)
     else:
-        conclude(terminal, status, f"release [name]{status.release}[/] runs", f"homeport deploy {target} --force")
+        conclude(
+            terminal,
+            status,
+            f"release [name]{status.release}[/] runs",
+            f"{surroundings.program} deploy {target} --force",
+        )
 
 
 async def _deploy(client: Client, terminal: Terminal, request: Deploy) -> RolloutStatus:

@@ -47,7 +47,7 @@ def examine(surroundings: Surroundings, node: str | None) -> list[Checked]:
     config = loaded.config.node if loaded else NodeConfig()
     node_found, address, status = here.check_node(surroundings, node)
     cwd = surroundings.cwd()
-    data = Path(config.data) if config.data else data_folder(cwd, cwd)
+    data = Path(config.data) if config.data else data_folder(cwd, cwd, packaged=surroundings.package is not None)
     if address is not None and address.data != Path():
         data = address.data
     return [

@@ -18,8 +18,9 @@ HOW, WHERE = "How to run", "Node"
 def run(
     context: typer.Context,
     target: Annotated[
-        str, typer.Argument(metavar="TARGET", help="A folder, a module, module:Class or module:app.")
-    ] = ".",
+        str,
+        typer.Argument(metavar="TARGET", help="A folder, a module, module:Class or module:app; default: this folder."),
+    ] = "",
     layout: Annotated[
         Literal["spread", "single"] | None,
         typer.Option(help="A worker process per service (the default), or one for all.", rich_help_panel=HOW),
@@ -130,12 +131,14 @@ def _attach(asked: RunOptions, node: str | None, surroundings: Surroundings) -> 
             f"--attach joins a node that runs, so {', '.join('--' + _flag(name) for name in odd)} cannot be given",
             exit_code=ExitCode.USAGE,
             kind="bad_options",
-            next=f"homeport run {asked.target} --attach",
+            next=f"homeport run {asked.target or '.'} --attach",
         )
     address = find_node(node, surroundings.environ, surroundings.cwd())
     from homeport.worker.attached import run_attached
 
-    raise typer.Exit(run_attached(asked.target, address.endpoint, asked.debug))
+    package = surroundings.package
+    target = asked.target or (str(package.root) if package is not None else ".")
+    raise typer.Exit(run_attached(target, address.endpoint, asked.debug))
 
 
 def _flag(name: str) -> str:

@@ -29,7 +29,7 @@ def check_settings(surroundings: Surroundings) -> tuple[Checked, Loaded | None]:
     from homeport.errors import ConfigError
 
     try:
-        loaded = load(surroundings.cwd(), surroundings.environ, read_env_file=True)
+        loaded = load(surroundings.cwd(), surroundings.environ, read_env_file=True, package=surroundings.package)
     except ConfigError as error:
         return ill("settings", str(error), "homeport config show --origin"), None
     where = str(loaded.file) if loaded.file else "defaults; no homeport.toml or pyproject.toml above this folder"

@@ -13,15 +13,16 @@ import msgspec
 
 if TYPE_CHECKING:
     from homeport.cli.surroundings import Surroundings
-    from homeport.config import Loaded
+    from homeport.config import Config, Loaded
     from homeport.node.api import NodeSpec
     from homeport.nodes import NodeAddress
+    from homeport.packaged import Package
 
 
 class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What was asked for on the command line; None: not given."""
 
-    target: str = "."
+    target: str = ""  # the program's own application, or the working folder
     layout: Literal["spread", "single"] | None = None
     name: str | None = None
     host: str | None = None
@@ -53,7 +54,8 @@ def prepare(asked: RunOptions, surroundings: Surroundings) -> Launch:
     from homeport.nodes import data_folder
 
     cwd = surroundings.cwd().resolve()
-    start = settings_start(asked.target, cwd)
+    target, package = surroundings.target(asked.target), surroundings.package if not asked.target else None
+    start = cwd if package is not None else settings_start(target, cwd)
     flags = {
         "node.layout": asked.layout,
         "node.name": asked.name,
@@ -62,12 +64,19 @@ def prepare(asked: RunOptions, surroundings: Surroundings) -> Launch:
         "node.data": asked.data,
         "node.ready_timeout": asked.ready_timeout,
     }
-    loaded = load(start, surroundings.environ, flags=flags, assignments=asked.assignments, read_env_file=True)
+    loaded = load(
+        start,
+        surroundings.environ,
+        flags=flags,
+        assignments=asked.assignments,
+        read_env_file=True,
+        package=package,
+    )
     spec = NodeSpec(
-        target=asked.target,
+        target=target,
         cwd=str(cwd),
-        data=str(_data(loaded, cwd) or data_folder(start, cwd)),
-        config=loaded.config,
+        data=str(_data(loaded, cwd) or data_folder(start, cwd, packaged=package is not None)),
+        config=_named(loaded.config, package),
         port_explicit="node.port" in loaded.origins,
         reload=asked.reload,
         debug=asked.debug,
@@ -76,6 +85,13 @@ def prepare(asked: RunOptions, surroundings: Surroundings) -> Launch:
         json_errors=True,  # told to people by us, as every other error is
     )
     return Launch(spec, loaded.environment)
+
+
+def _named(config: Config, package: Package | None) -> Config:
+    """A packaged application gives its name to the node, unless the settings do."""
+    if package is None or config.node.name:
+        return config
+    return msgspec.structs.replace(config, node=msgspec.structs.replace(config.node, name=package.manifest.name))
 
 
 def settings_start(target: str, cwd: Path) -> Path:

@@ -60,7 +60,7 @@ async def _live(process: NodeProcess, surroundings: Surroundings, screen: Screen
     interrupts = Interrupts()
     pump = LogPump(process.data / "logs", screen.log)
     with interrupts.listening():
-        screen.starting(process.spec.target)
+        screen.starting(asked.target or ("." if surroundings.package is None else surroundings.program))
         pumping = asyncio.create_task(pump.run(), name="run.logs")
         try:
             life = Life(process, surroundings.connect, screen, interrupts, time.monotonic)

@@ -1,0 +1,58 @@
+"""Makes the one file that runs with a Python: a zip with a start in ``sh``, by pex."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from homeport.build.packager.site import PackagingFailed
+
+ENTRY = "homeport.cli.packaged:main"
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
+
+
+def make_zipapp(site: Path, target: Path, *, shebang: str = "") -> None:
+    """Turn the folder, with bytecode in it, into an executable file that unpacks itself once.
+
+    ``shebang`` is the Python that starts it; else the first on the PATH that fits.
+
+    Raises:
+        PackagingFailed: pex is missing, or refuses.
+    """
+    if importlib.util.find_spec("pex") is None:
+        raise PackagingFailed("pex is not installed, which makes artefacts; run `pip install 'homeport[build]'`")
+    command = [sys.executable, "-m", "pex", "--sources-directory", str(site), "--entry-point", ENTRY]
+    # A virtual environment is what the processes of a node start from, as in development; sh finds it in 2 ms.
+    command += ["--venv", "prepend", "--sh-boot", "--interpreter-constraint", interpreter()]
+    if shebang:
+        command += ["--python-shebang", shebang]
+    made = subprocess.run(
+        [*command, "--output-file", str(target)], capture_output=True, text=True, check=False, env=_environment()
+    )
+    if made.returncode:
+        raise PackagingFailed(f"pex could not make {target.name}: {made.stderr.strip() or made.stdout.strip()}")
+    add_bytecode(site, target)
+
+
+def interpreter() -> str:
+    """The constraint that only Pythons like this one fit: compiled libraries and bytecode are of its minor version."""
+    implementation = {"cpython": "CPython", "pypy": "PyPy"}[sys.implementation.name]
+    return f"{implementation}=={sys.version_info.major}.{sys.version_info.minor}.*"
+
+
+def add_bytecode(site: Path, target: Path) -> None:
+    """pex leaves bytecode out, as it could differ from its source; ours is never compared with it."""
+    with zipfile.ZipFile(target, "a") as file:
+        for path in sorted(site.rglob("*.pyc")):
+            entry = zipfile.ZipInfo(path.relative_to(site).as_posix(), _EPOCH)
+            entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+            file.writestr(entry, path.read_bytes())
+
+
+def _environment() -> dict[str, str]:
+    """Without what would steer pex from outside: the same input is to give the same bytes."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PEX_")}

@@ -1,0 +1,74 @@
+"""Where the program of an artefact begins: it is the command ``homeport``, with an application of its own."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from homeport.program import PART
+
+
+def main() -> int:
+    """Run one command, or be a process of the node; returns the exit code."""
+    arguments = sys.argv[1:]
+    try:
+        from homeport.packaged import own_package_folder
+    except ImportError as error:
+        return _refuse(why_not_loaded(error))
+    folder = own_package_folder()
+    refusal = why_not_here(folder)
+    if refusal:
+        return _refuse(refusal)
+    if arguments[:1] == [PART]:
+        return _be_part(arguments[1], arguments[2:])
+    return _command(folder, arguments)
+
+
+def _command(folder: Path, arguments: list[str]) -> int:
+    from homeport.cli.main import main as command
+    from homeport.cli.surroundings import Surroundings
+    from homeport.packaged import read_package
+
+    return command(arguments, Surroundings(package=read_package(folder)))
+
+
+def _be_part(module: str, arguments: list[str]) -> int:
+    import runpy
+
+    sys.argv = [module, *arguments]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    return 0
+
+
+def why_not_here(folder: Path) -> str:
+    """Why this Python cannot run the artefact unpacked around ``folder``; "" when it can."""
+    from homeport.packaged import MANIFEST, this_abi
+
+    try:
+        made: dict[str, Any] = json.loads((folder / MANIFEST).read_bytes())
+    except (OSError, ValueError) as error:
+        return f"{folder} is damaged ({error}): remove it and start the file again, which unpacks it anew"
+    if made.get("abi") in ("", this_abi()):
+        return ""
+    return (
+        f"{made.get('name')} was built for Python {made.get('python')} ({made.get('abi')}), and this is Python "
+        f"{sys.version_info.major}.{sys.version_info.minor} ({this_abi()}); build it on such a machine, or run it on one"
+    )
+
+
+def why_not_loaded(error: ImportError) -> str:
+    """What to do when a compiled library cannot be loaded from where the artefact was unpacked."""
+    where = Path(__file__).parents[2]
+    if "failed to map segment" in str(error) or "noexec" in str(error):
+        return (
+            f"the folder {where} is on a file system from which nothing may be run (noexec); "
+            f"name another in PEX_ROOT: PEX_ROOT=/var/lib/homeport {sys.argv[0]} …"
+        )
+    return f"{error}; the libraries in {where} do not fit this Python or machine: build the artefact for it"
+
+
+def _refuse(why: str) -> int:
+    print(f"error: {why}", file=sys.stderr)
+    return 1
