@@ -87,7 +87,8 @@ class FakeHost:
         self.kept = StandingFile(folder / "standing.json")
         self.rolling = Rolling(standing, self.kept, editions, CONFIG, self.registry, self._workers, self.census, clock)
         spec = NodeSpec(target="shop", cwd="/app", data=str(folder), config=CONFIG)
-        self.orders = Orders(spec, self.rolling, Source("shop", folder, (), Releases(folder)), Releases(folder))
+        releases = Releases(folder)
+        self.orders = Orders(spec, self.rolling, Source("shop", folder, CONFIG, releases), releases)
         self.rolling.apply()
         for name in list(self.fleet.workers):
             self.ready(name)

@@ -8,6 +8,7 @@ import pytest
 
 from homeport.balancing.policy import MethodPolicy
 from homeport.build.diagnostics.finding import Finding
+from homeport.build.diagnostics.settings import settings_findings
 from homeport.build.plan import Location, Plan, PlannedService
 from homeport.config import Config, NodeConfig, ServiceConfig
 from homeport.errors import BadArguments, UnknownService
@@ -19,7 +20,6 @@ from homeport.node.application import (
     Surroundings,
     checked,
     replicas,
-    settings_findings,
     worker_spec,
 )
 from homeport.node.backoff import BackoffLimits
@@ -58,14 +58,14 @@ def test_a_singleton_runs_once_whatever_the_settings_say() -> None:
 
 def test_settings_for_a_service_that_is_not_there_are_told() -> None:
     (finding,) = settings_findings(SHOP, Config(services={"crt": ServiceConfig()}))
-    assert "did you mean cart?" in finding.message
+    assert (finding.code, finding.hint) == ("HP801", "did you mean cart?")
 
 
 def test_errors_in_the_source_are_told_as_compilers_do() -> None:
-    finding = Finding(severity="error", path="shop/cart.py", line=3, column=5, message="invalid syntax")
+    finding = Finding(severity="error", path="shop/cart.py", line=3, column=5, code="HP001", message="invalid")
     with pytest.raises(ScanFailed) as caught:
         checked(Plan(root="/app", services=(), findings=(finding,)))
-    assert str(caught.value) == "/app/shop/cart.py:3:5: error: invalid syntax"
+    assert str(caught.value) == "/app/shop/cart.py:3:5: HP001 error: invalid"
 
 
 def test_a_worker_is_told_all_that_the_settings_say() -> None:

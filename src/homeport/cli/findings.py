@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from homeport.build.diagnostics.finding import Finding
+from homeport.build.diagnostics.finding import Finding, labelled
 
 
 def finding_text(finding: Finding, root: str = "") -> str:
     """As compilers write it, so that editors find the place; ``root`` is what its path is relative to."""
     path = Path(root) / finding.path
     if path.is_dir() or finding.path in ("", "."):
-        return f"{finding.severity}: {finding.message}"
+        return labelled(finding)
     if not finding.line:
-        return f"{finding.path}: {finding.severity}: {finding.message}"
-    return f"{from_here(path)}:{finding.line}:{finding.column}: {finding.severity}: {finding.message}"
+        return f"{finding.path}: {labelled(finding)}"
+    return f"{from_here(path)}:{finding.line}:{finding.column}: {labelled(finding)}"
 
 
 def from_here(path: Path) -> str:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import msgspec
 
-from homeport.build.diagnostics.finding import Finding
+from homeport.build.diagnostics.finding import Finding, labelled
 from homeport.build.plan import Plan, PlannedService
 from homeport.config import Config, ServiceConfig
-from homeport.errors import HomeportError, near_names
+from homeport.errors import HomeportError
 from homeport.model import Cause
 from homeport.node.desired import Start, Wish
 from homeport.node.releases import Release
@@ -20,7 +20,7 @@ from homeport.worker.settings import hosted_service
 
 
 class ScanFailed(HomeportError):
-    """The source has errors; nothing was started. One line each: ``path:line:column: error: message``."""
+    """The source has errors; nothing was started. One line each: ``path:line:column: HP202 error: message``."""
 
     def __init__(self, findings: tuple[Finding, ...]) -> None:
         super().__init__(findings)
@@ -62,7 +62,7 @@ def checked(plan: Plan) -> Plan:
 
 
 def shown(finding: Finding) -> str:
-    return f"{finding.path}:{finding.line}:{finding.column}: {finding.severity}: {finding.message}"
+    return f"{finding.path}:{finding.line}:{finding.column}: {labelled(finding)}"
 
 
 def replicas(service: PlannedService, config: Config) -> int:
@@ -119,22 +119,3 @@ def worker_spec(
         force_rpc=surroundings.force_rpc,
         debug=surroundings.debug,
     )
-
-
-def settings_findings(plan: Plan, config: Config) -> tuple[Finding, ...]:
-    """Settings for services that the application does not have, and replicas that a singleton cannot have."""
-    names = [service.name for service in plan.services]
-    found = []
-    for name, settings in config.services.items():
-        service = plan.service(name)
-        if service is None:
-            near = near_names(name, names)
-            hint = f"; did you mean {' or '.join(near)}?" if near else ""
-            found.append(_setting(name, f"the application has no service {name!r}{hint}"))
-        elif service.singleton and (settings.replicas or 0) > 1:
-            found.append(_setting(name, f"{name!r} is a singleton: it runs once, whatever replicas says"))
-    return tuple(found)
-
-
-def _setting(name: str, message: str) -> Finding:
-    return Finding(severity="warning", path=f"[services.{name}]", line=0, column=0, message=message)

@@ -63,7 +63,7 @@ async def serve(spec: NodeSpec, environ: Mapping[str, str], clock: Clock) -> Non
     with held(data):
         writer = logs.open_log(data / "logs", config.node.log_level)
         releases = Releases(data / "releases")
-        source = Source(spec.target, Path(spec.cwd), config.node.exclude, releases)
+        source = Source(spec.target, Path(spec.cwd), config, releases)
         async with AsyncExitStack() as stack:
             reading = asyncio.create_task(asyncio.to_thread(source.read), name="node.source")
             try:

@@ -55,7 +55,7 @@ class Orders:
         if not 0.0 <= request.share < 1.0:
             raise BadArguments(f"share: {request.share:g} is not a share from 0 to below 1")
         pace = msgspec.structs.replace(self._pace(request.surge, request.soak), share=request.share)
-        source = Source(request.target, Path(request.cwd), self._config.node.exclude, self._releases)
+        source = Source(request.target, Path(request.cwd), self._config, self._releases)
         edition = await asyncio.to_thread(source.read)
         own = await self._own_source(request, edition)
         changed = await asyncio.to_thread(self._changed_by, edition)

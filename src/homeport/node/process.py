@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import homeport
+from homeport.build.diagnostics.settings import told_settings
 from homeport.clock import Clock
 from homeport.errors import BadArguments, UnknownService
 from homeport.health.replacing import Registry, replace_stuck
@@ -17,7 +18,7 @@ from homeport.health.stuck import StuckLimits
 from homeport.model import Cause, Change
 from homeport.node import logs
 from homeport.node.api import NodeSpec, NodeStatus
-from homeport.node.application import Edition, settings_findings
+from homeport.node.application import Edition
 from homeport.node.census import Census, not_ready
 from homeport.node.desired import Wish, Worker
 from homeport.node.front import Front
@@ -196,7 +197,7 @@ class NodeProcess:
         if not self._front.answers:
             waiting["(front)"] = self._front.trouble or "the front process is starting"
         edition = self._rolling.edition
-        settings = settings_findings(edition.plan, self._config)
+        settings = told_settings(edition.plan, self._config)
         elsewhere = self._rolling.elsewhere()
         return NodeStatus(
             name=node_name(self._spec),

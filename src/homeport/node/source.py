@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from homeport.build.application import scan
+from homeport.build.diagnostics.checking import settled
+from homeport.config import Config
 from homeport.node.application import Edition, checked
 from homeport.node.registries import registry_of
 from homeport.node.releases import Releases
@@ -14,17 +15,18 @@ from homeport.node.releases import Releases
 class Source:
     """The source that TARGET names; the node process never imports it."""
 
-    def __init__(self, target: str, cwd: Path, exclude: Sequence[str], releases: Releases) -> None:
-        self._target, self._cwd, self._exclude, self._releases = target, cwd, tuple(exclude), releases
+    def __init__(self, target: str, cwd: Path, config: Config, releases: Releases) -> None:
+        self._target, self._cwd, self._config, self._releases = target, cwd, config, releases
 
     def read(self) -> Edition:
         """What it is now.
 
         Raises:
             UsageError: there is no such target.
-            ScanFailed: the source has errors.
+            ScanFailed: the source has errors that nothing silences.
             ReleaseFailed: it cannot be copied.
         """
-        plan = checked(scan(self._target, self._cwd, self._exclude))
-        release = self._releases.make(Path(plan.root), self._exclude)
+        exclude = self._config.node.exclude
+        plan = checked(settled(scan(self._target, self._cwd, exclude), self._config.check))
+        release = self._releases.make(Path(plan.root), exclude)
         return Edition(plan=plan, release=release, registry=registry_of(plan, release.id))

@@ -14,6 +14,8 @@ from homeport.build.diagnostics.sifting import sift
 from homeport.build.diagnostics.texts import Texts
 from homeport.build.plan import Plan
 from homeport.config import CheckConfig
+from homeport.config_sources import settings_file
+from homeport.errors import ConfigError
 
 QUIET = frozenset({"HP120", "HP301"})  # rules that only advise; known here so that a node need not load all rules
 
@@ -30,9 +32,19 @@ def selection_of(config: CheckConfig, base: Path) -> Selection:
     )
 
 
-def settled(plan: Plan, selection: Selection) -> Plan:
+def globs_start(root: Path) -> Path:
+    """The folder of the settings file for the code at ``root``; without one, ``root`` itself."""
+    try:
+        file = settings_file(root)
+    except ConfigError:  # told by whoever reads the settings
+        return root
+    return file.parent if file is not None else root
+
+
+def settled(plan: Plan, config: CheckConfig) -> Plan:
     """The plan with those findings alone that a start is to tell: no notes, and nothing that was silenced."""
     root = Path(plan.root)
+    selection = selection_of(config, globs_start(root))
     texts = Texts(root)
     loud = [finding for finding in plan.findings if finding.severity != "note"]
     comments = {path: ignores(texts.bytes_of(path)) for path in {finding.path for finding in loud}}

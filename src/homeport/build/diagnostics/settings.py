@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from homeport.build.diagnostics.checking import selection_of
 from homeport.build.diagnostics.finding import Finding
 from homeport.build.plan import Plan
 from homeport.config import Config
@@ -21,6 +24,12 @@ def settings_findings(plan: Plan, config: Config) -> tuple[Finding, ...]:
         elif service.singleton and (settings.replicas or 0) > 1:
             found.append(_finding(name, "HP802", f"{name!r} is a singleton: it runs once, whatever replicas says"))
     return tuple(found)
+
+
+def told_settings(plan: Plan, config: Config) -> tuple[Finding, ...]:
+    """Those of ``settings_findings`` that the settings do not silence themselves."""
+    selection, root = selection_of(config.check, Path(plan.root)), Path(plan.root)
+    return tuple(finding for finding in settings_findings(plan, config) if selection.takes(finding, root))
 
 
 def _finding(name: str, code: str, message: str, hint: str = "") -> Finding:

@@ -11,7 +11,6 @@ from homeport.build.diagnostics.finding import Finding
 from homeport.build.diagnostics.fixes.handles import File, Handle, declare
 from homeport.build.diagnostics.texts import Texts, decoded
 from homeport.build.plan import Location, Plan, PlannedDependency
-from homeport.build.scanner.sources import module_name
 
 
 def undeclared_handles(plan: Plan) -> dict[Finding, Handle]:
@@ -69,8 +68,9 @@ def _handle(dependency: PlannedDependency, target: Location) -> Handle:
 
 
 def _file(path: str) -> File:
-    relative = Path(path)
-    return File(path, module_name(relative), relative.name == "__init__.py")
+    parts = path.removesuffix(".py").split("/")
+    is_package = parts[-1] == "__init__"
+    return File(path, ".".join(parts[:-1] if is_package else parts), is_package)
 
 
 def _is_own(root: Path, module: str) -> bool:
