@@ -1,11 +1,17 @@
-"""What a scan has to say, as one line each."""
+"""What a scan has to say, as terminals show it."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from homeport.build.diagnostics.finding import Finding, labelled
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from homeport.build.diagnostics.formats.full import Row
 
 
 def finding_text(finding: Finding, root: str = "") -> str:
@@ -16,6 +22,24 @@ def finding_text(finding: Finding, root: str = "") -> str:
     if not finding.line:
         return f"{finding.path}: {labelled(finding)}"
     return f"{from_here(path)}:{finding.line}:{finding.column}: {labelled(finding)}"
+
+
+STYLES = {
+    "error": "bold red",
+    "warning": "bold yellow",
+    "note": "bold cyan",
+    "place": "bold",
+    "gutter": "blue",
+    "hint": "bold",
+    "command": "cyan",
+}
+
+
+def styled(row: Row) -> Text:
+    """A row of a finding in its colours."""
+    from rich.text import Text
+
+    return Text.assemble(*((piece.text, STYLES.get(piece.role, "")) for piece in row))
 
 
 def from_here(path: Path) -> str:

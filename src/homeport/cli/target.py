@@ -29,13 +29,14 @@ def read_application(target: str, surroundings: Surroundings) -> Application:
         ConfigError: a setting is wrong.
     """
     from homeport.build.application import scan
+    from homeport.build.diagnostics.checking import settled
     from homeport.build.scanner.targets import find_target
     from homeport.cli.foreground.launch import settings_start
     from homeport.config import load
 
     cwd = surroundings.cwd().resolve()
     loaded = load(settings_start(target, cwd), surroundings.environ, read_env_file=True)
-    plan = scan(target, cwd, loaded.config.node.exclude)
+    plan = settled(scan(target, cwd, loaded.config.node.exclude), loaded.config.check)
     scope = find_target(target, cwd).scope
     folder = scope if scope.is_dir() else scope.parent
     project = loaded.file.parent.name if loaded.file is not None and folder == loaded.file.parent else folder.name

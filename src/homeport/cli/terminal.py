@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -120,14 +121,17 @@ class Terminal:
             self.err.print(Text.assemble((label, "bold"), (problem.next, "cyan")), soft_wrap=True)
 
     def _findings(self, findings: Sequence[Finding]) -> None:
-        from rich.text import Text
+        """With their source; their paths are absolute."""
+        from homeport.build.diagnostics.formats.full import full
+        from homeport.build.diagnostics.report import told
+        from homeport.build.diagnostics.texts import Texts
+        from homeport.cli.findings import styled
 
-        from homeport.cli.findings import finding_text
-
-        for finding in findings:
-            self.err.print(
-                Text(finding_text(finding), style="yellow" if finding.severity == "warning" else "red"), soft_wrap=True
-            )
+        for number, one in enumerate(told(findings, Texts(Path("/")), Path.cwd())):
+            if number:
+                self.err.print()
+            for row in full(one):
+                self.err.print(styled(row), soft_wrap=True)
 
 
 def state_markup(state: str) -> str:

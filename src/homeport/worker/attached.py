@@ -9,6 +9,8 @@ import tempfile
 from pathlib import Path
 
 from homeport.build.application import scan
+from homeport.build.diagnostics.checking import settled
+from homeport.build.diagnostics.finding import labelled
 from homeport.build.generator.registry import built_registry
 from homeport.config import ServiceConfig, load
 from homeport.errors import DefinitionError
@@ -28,11 +30,14 @@ def run_attached(target: str, node: str, debug: bool) -> int:
     """
     cwd = Path.cwd()
     plan = scan(target, cwd)
+    settings = load(Path(plan.root), os.environ).config
+    plan = settled(plan, settings.check)
     faults = [finding for finding in plan.findings if finding.severity == "error"]
     if faults or not plan.services:
-        shown = "\n".join(f"{one.path}:{one.line}:{one.column}: error: {one.message}" for one in faults)
+        shown = "\n".join(f"{one.path}:{one.line}:{one.column}: {labelled(one)}" for one in faults)
         raise DefinitionError(shown or f"{target} has no services; mark a class with @service")
-    settings = load(Path(plan.root), os.environ).config
+    for warning in plan.findings:
+        print(f"{warning.path}:{warning.line}:{warning.column}: {labelled(warning)}", file=sys.stderr)
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s %(message)s", datefmt="%H:%M:%S"
     )

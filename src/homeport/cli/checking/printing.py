@@ -8,32 +8,21 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from homeport.build.diagnostics.formats.concise import concise
-from homeport.build.diagnostics.formats.full import Row, full
+from homeport.build.diagnostics.formats.full import full
 from homeport.build.diagnostics.formats.github import github
 from homeport.build.diagnostics.formats.junit import junit
 from homeport.build.diagnostics.formats.plain_json import as_json
 from homeport.build.diagnostics.report import Report, told
 from homeport.build.diagnostics.texts import decoded
+from homeport.cli.findings import styled
 from homeport.cli.human import plural
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rich.text import Text
-
     from homeport.build.diagnostics.fixes.rounds import Fixed, Looked
     from homeport.cli.checking.look import Format
     from homeport.cli.terminal import Terminal
-
-STYLES = {
-    "error": "bold red",
-    "warning": "bold yellow",
-    "note": "bold cyan",
-    "place": "bold",
-    "gutter": "blue",
-    "hint": "bold",
-    "command": "cyan",
-}
 
 
 def report_of(looked: Looked, here: Path) -> Report:
@@ -51,7 +40,7 @@ def print_report(terminal: Terminal, report: Report, format: Format) -> None:
     match format:
         case "full":
             for number, one in enumerate(report.told):
-                terminal.say(*([""] if number else []), *map(_styled, full(one)))
+                terminal.say(*([""] if number else []), *map(styled, full(one)))
             _summary(terminal, report)
         case "concise":
             _write(concise(report).encode("utf-8", "backslashreplace"))
@@ -103,12 +92,6 @@ def _summary(terminal: Terminal, report: Report) -> None:
         return
     fixable = f"; `homeport check --fix` mends {report.fixable}" if report.fixable else ""
     terminal.note(f"{', '.join(counts)} in {services}{silenced}{fixable}")
-
-
-def _styled(row: Row) -> Text:
-    from rich.text import Text
-
-    return Text.assemble(*((piece.text, STYLES.get(piece.role, "")) for piece in row))
 
 
 def _write(encoded: bytes) -> None:
