@@ -30,13 +30,13 @@ def check_class(planned: PlannedService, contract: Contract | None, cls: type) -
         at = planned.location
         raise RegistryMismatch(
             f"HP702: the class {at.qualname} of {at.path} and the registry's entry {planned.name!r} differ: "
-            f"{'; '.join(found)}. {WAY_OUT}"
+            f"{'; '.join(found)}; {MISMATCH_HINT}, or build again if the source is newer than the registry"
         )
 
 
-WAY_OUT = (
-    "Build again if the source has changed since; if a class is changed while it is imported, say in the source what "
-    'it ends up as: plain options in @service, `uses=["…"]` for dependencies'
+MISMATCH_HINT = (
+    "say in the source what the class ends up as when it is imported: plain options in @service, and dependencies by "
+    'annotations or @service(uses=["…"])'
 )
 
 
@@ -71,6 +71,8 @@ def _of_class(planned: PlannedService, cls: type) -> Iterator[str]:
         return
     yield from option_differences(planned, options)
     listed = {dependency.attribute for dependency in planned.dependencies}
+    for name in sorted(set(options.uses) - {dependency.service for dependency in planned.dependencies}):
+        yield f"only the imported class uses the service {name!r}"
     for owner in cls.__mro__:
         for attribute, value in vars(owner).items():
             if isinstance(value, DependencyMarker) and attribute not in listed and getattr(cls, attribute) is value:

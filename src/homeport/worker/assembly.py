@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from homeport.build.comparison import RegistryMismatch
 from homeport.build.plan import Location, PlannedDependency, PlannedService
 from homeport.contracts.annotations import raw_annotations
 from homeport.contracts.api import Contract
@@ -33,6 +34,8 @@ def load(location: Location, root: str) -> Any:
     """
     try:
         target: Any = importlib.import_module(location.module)
+    except RegistryMismatch:
+        raise
     except Exception as error:
         raise DefinitionError(
             f"cannot import {location.module!r} from import root {root}: {type(error).__name__}: {error}"

@@ -95,9 +95,9 @@ def _refusal(registry: RegistryFile, root: Path) -> Callable[[type], None]:
         listed = f"lists {name!r} as {at.qualname} of {at.path}" if at is not None else f"has no service {name!r}"
         raise RegistryMismatch(
             f"HP701: the class {cls.__qualname__} of {Path(file).relative_to(root)} is the service {name!r} once "
-            f"imported, and the registry {listed}. Build again if the source has changed since; else reading the "
-            f"source cannot show it: mark a class statement with @service itself, or name your own decorator in "
-            f"`markers` under [build]"
+            f"imported, but the registry {listed}, as reading the source does not show it; mark a class statement "
+            f"with @service itself, name your decorator in `markers` under [build], or build again if the source is "
+            f"newer than the registry"
         )
 
     return refuse_unlisted

@@ -22,7 +22,6 @@ from homeport.build.generator.registry_rows import (
 )
 from homeport.build.plan import Plan, PlannedService
 from homeport.build.reflection import Reflection
-from homeport.build.scanner.sources import module_name
 
 
 class BuiltRegistry(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,10 +85,16 @@ def source_digest(plan: Plan) -> str:
     return total.hexdigest()
 
 
+def module_at(path: str) -> str:
+    """``shop/cart.py`` → ``shop.cart``, ``shop/__init__.py`` → ``shop``."""
+    parts = path.removesuffix(".py").split("/")
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+
+
 def _row(service: PlannedService, reflection: Reflection | None) -> ServiceRow:
     seen = reflection.services.get(service.name) if reflection is not None else None
     if seen is None or seen.contract is None:
-        modules = tuple(sorted(module_name(Path(path)) for path in service.files))
+        modules = tuple(sorted(module_at(path) for path in service.files))
         return ServiceRow(service=service, modules=modules)
     return ServiceRow(service=service, contract=seen.contract, modules=seen.modules)
 
