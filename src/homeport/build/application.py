@@ -11,35 +11,44 @@ from homeport.build.analyzer.checks import check
 from homeport.build.analyzer.collecting import Collector
 from homeport.build.diagnostics.finding import Finding
 from homeport.build.plan import Plan
-from homeport.build.scanner.sources import Sources, python_files
+from homeport.build.scanner.memory import asked_digest
+from homeport.build.scanner.sources import Sources
+from homeport.build.scanner.store import Trust
 from homeport.build.scanner.targets import TargetPlace, find_target
 
 
-def scan(target: str, cwd: Path, exclude: Sequence[str] = ()) -> Plan:
+def scan(
+    target: str, cwd: Path, exclude: Sequence[str] = (), *, cache: Path | None = None, trust: Trust = "times"
+) -> Plan:
     """The services that TARGET holds, with all that their source says of them.
 
-    Whatever is wrong with the source is among the plan's findings, never an exception.
+    Whatever is wrong with the source is among the plan's findings, never an exception. ``cache`` is a folder that keeps
+    what was read from one scan to the next, so that the next reads only what changed: by size and times of the files,
+    or, if ``trust`` is ``content``, by nothing but their content.
 
     Raises:
         UsageError: TARGET itself does not exist.
     """
     place = find_target(target, cwd)
     with _without_garbage_collection():
-        return _scan(place, target, exclude)
+        sources = Sources(place.root, cache, trust)
+        sources.look_through(place.scope, exclude)
+        asked = asked_digest(place.scope, place.attribute, exclude)
+        plan = sources.recall(asked) or sources.keep(asked, _scan(sources, place, target, exclude))
+        sources.close()
+        return plan
 
 
-def _scan(place: TargetPlace, target: str, exclude: Sequence[str]) -> Plan:
-    sources = Sources(place.root)
+def _scan(sources: Sources, place: TargetPlace, target: str, exclude: Sequence[str]) -> Plan:
     collector = Collector(sources)
     if place.attribute:
         collector.take_attribute(sources.at(place.scope), place.attribute, target)
     else:
-        paths = python_files(place.scope, exclude) if place.scope.is_dir() else [place.scope]
-        collector.take_modules([sources.at(path) for path in paths])
+        collector.take_modules(sources.modules())
     application = collector.linked()
     findings = [*collector.findings, *check(application)]
     if not application.services and not any(finding.severity == "error" for finding in findings):
-        findings.append(_nothing_to_run(place, collector.files))
+        findings.append(_nothing_to_run(place, sources.files))
     scope = place.scope.relative_to(place.root).as_posix()
     return Plan(
         root=str(place.root),

@@ -15,13 +15,15 @@ import msgspec
 
 from homeport.authoring.service import is_service, options_of
 from homeport.build.analyzer.definition import NO_METHODS_HINT, no_methods
-from homeport.build.analyzer.dependencies import Member, Target, analyze
+from homeport.build.analyzer.dependencies import Member, Site, Target, analyze
 from homeport.build.analyzer.marked import StaticScope, static_target
+from homeport.build.linker.arguments import UNKNOWN, filled
 from homeport.build.linker.names import TRANSPARENT_BASES, LinkedClass, Linker, Outside
-from homeport.build.live.introspection import introspected_member, unwrap_class
+from homeport.build.live.introspection import allows_none, introspected_member, unwrap_class
 from homeport.build.plan import Location, PlannedDependency, PlannedService
 from homeport.build.presence import without_present
 from homeport.build.scanner.classes import ClassFacts
+from homeport.build.scanner.expressions import Mark
 from homeport.build.scanner.facts import ModuleFacts, read_module
 from homeport.build.scanner.sources import Sources
 from homeport.contracts.served import served_methods
@@ -43,7 +45,8 @@ def planned_service(cls: type) -> PlannedService:
     location = _location(cls)
     if not served_methods(cls) and not hasattr(cls, "asgi"):
         raise DefinitionError(f"{location.path}:{location.line}: {no_methods(cls.__qualname__)}; {NO_METHODS_HINT}")
-    analysis = analyze(options.name, members, foreign=None in sourced.values())
+    marked = Site(location.path, location.line, 1)
+    analysis = analyze(options.name, members, foreign=None in sourced.values(), uses=options.uses, uses_at=marked)
     for finding in analysis.findings:
         if finding.severity == "error":
             raise DefinitionError(f"{finding.path}:{finding.line}: {finding.message}; {finding.hint}")
@@ -64,7 +67,7 @@ def planned_service(cls: type) -> PlannedService:
 def live_target(value: Any) -> Target | None:
     """The service that a live object, used as a type, stands for."""
     cls = unwrap_class(value)
-    return Target(options_of(cls).name, _location(cls)) if is_service(cls) else None
+    return Target(options_of(cls).name, _location(cls), allows_none(value)) if is_service(cls) else None
 
 
 class LiveScope:
@@ -73,9 +76,9 @@ class LiveScope:
     The source knows what no live namespace does: imports under ``TYPE_CHECKING``, and classes local to a function.
     """
 
-    def __init__(self, cls: type, namespace: Mapping[str, Any], source: _Source) -> None:
+    def __init__(self, cls: type, facts: ClassFacts, namespace: Mapping[str, Any], source: _Source) -> None:
         self._namespace, self._source = namespace, source
-        self._static = StaticScope(source.linker, source.facts)
+        self._static = StaticScope(source.linker, source.facts, facts)
         self._siblings = cls.__qualname__.rpartition(".")[0]
 
     @property
@@ -84,7 +87,7 @@ class LiveScope:
 
     def service(self, name: str) -> Target | None:
         value = _lookup(self._namespace, name)
-        if value is not None:
+        if value is not None and not isinstance(value, str):  # a text may be the alias of a type
             return live_target(value)
         for sibling in self._source.facts.local_classes:
             if sibling.qualname == f"{self._siblings}.{name}":
@@ -101,6 +104,16 @@ class LiveScope:
     def is_any(self, name: str) -> bool:
         return _lookup(self._namespace, name) is Any or self._static.is_any(name)
 
+    def outside(self, name: str) -> str:
+        return self._static.outside(name)
+
+    def read(self, mark: Mark) -> Mark:
+        return self._static.read(filled(mark, self._plain))
+
+    def _plain(self, name: str) -> object:
+        value = _lookup(self._namespace, name)
+        return value if isinstance(value, str | int | float) else UNKNOWN
+
 
 class _Source:
     """A parsed source text, with the files around it."""
@@ -114,7 +127,7 @@ def _sourced_member(cls: type) -> Member | None:
     facts = _find_class(source.facts, cls) if source is not None else None
     if source is None or facts is None:
         return None
-    return Member(LiveScope(cls, _namespace(cls), source), facts)
+    return Member(LiveScope(cls, facts, _namespace(cls), source), facts)
 
 
 def _source_of(cls: type) -> _Source | None:
@@ -128,7 +141,7 @@ def _read(text: str, module: str, file: str) -> _Source:
     root = _root(module, file)
     facts = read_module(text, module=module, path=file, is_package=Path(file).name == "__init__.py")
     sources = Sources(root) if root is not None else None
-    return _Source(facts, Linker(sources.find if sources is not None else lambda _: None))
+    return _Source(facts, Linker(sources.find, sources.whole) if sources is not None else Linker(lambda _: None))
 
 
 def _find_class(facts: ModuleFacts, cls: type) -> ClassFacts | None:

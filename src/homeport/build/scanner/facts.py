@@ -50,6 +50,17 @@ class ModuleFacts(msgspec.Struct, kw_only=True):
     marked_functions: list[MarkedFunction] = []
     applied: list[Applied] = []
 
+    @property
+    def matters(self) -> bool:
+        """Whether a scan has to look at it even if nothing leads to it: it may hold a service, or an error."""
+        return bool(
+            self.error is not None
+            or self.marked_functions
+            or self.applied
+            or any(cls.marks for cls in self.classes.values())
+            or any(cls.marks for cls in self.local_classes)
+        )
+
 
 def read_module(
     source: str | bytes, *, module: str, path: str, is_package: bool = False, whole: bool = True

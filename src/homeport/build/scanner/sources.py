@@ -1,27 +1,37 @@
-"""Reads the source files below an import root, each at most once."""
+"""The modules of an application, found by name or by path, with the facts of each."""
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Sequence
-from fnmatch import fnmatch
 from pathlib import Path
 
-from homeport.build.diagnostics.finding import Finding
-from homeport.build.scanner.facts import ModuleFacts, read_module
-from homeport.nodes import is_data_folder
-
-_SKIPPED_FOLDERS = ("tests", "node_modules", "__pycache__")
-_SKIPPED_FILES = ("test_*.py", "conftest.py")
+from homeport.build.plan import Plan
+from homeport.build.scanner.cache import ScanCache
+from homeport.build.scanner.exclusion import Exclusion
+from homeport.build.scanner.facts import ModuleFacts
+from homeport.build.scanner.memory import PlanMemory
+from homeport.build.scanner.parallel import read_many
+from homeport.build.scanner.store import FactsStore, Trust, module_of, unreadable
+from homeport.build.scanner.tree import FileTree, Identity, identity_at
 
 
 class Sources:
-    """The modules of an application, found by name or by path."""
+    """What is below an import root, each file read at most once.
 
-    def __init__(self, root: Path) -> None:
+    ``cache`` is a folder that keeps facts from one scan to the next, and ``trust`` says what tells that a file is as
+    it was: its size and times, or nothing but its content.
+    """
+
+    def __init__(self, root: Path, cache: Path | None = None, trust: Trust = "times") -> None:
         self.root = root
+        self._cache = ScanCache(cache, root) if cache is not None else None
+        self._tree = FileTree(os.fspath(root))
+        self._store = FactsStore(os.fspath(root), self._cache, trust, time.time_ns())
+        self._memory = PlanMemory(self._tree, self._store, self._cache, trust)
         self._modules: dict[str, ModuleFacts | None] = {}
-        self._whole: dict[str, ModuleFacts] = {}  # by path
+        self._scope: dict[str, Identity] = {}  # the files to look through, in order of path
 
     def find(self, module: str) -> ModuleFacts | None:
         """The facts of an importable module below the root; a folder without ``__init__.py`` has empty ones."""
@@ -31,73 +41,75 @@ class Sources:
 
     def at(self, path: Path) -> ModuleFacts:
         """The facts of the file at ``path``, which lies below the root."""
-        module = module_name(path.relative_to(self.root))
-        known = self._modules.get(module)
-        if known is None or known.path != path.relative_to(self.root).as_posix():
-            known = self._modules[module] = self._read(module, path)
-        return known
+        return self._store.facts(path.relative_to(self.root).as_posix())
 
     def whole(self, module: ModuleFacts) -> ModuleFacts:
         """The same module with every class body read."""
-        if module.whole or not module.path:
-            return module
-        known = self._whole.get(module.path)
-        if known is None:
-            known = self._whole[module.path] = self._read(module.module, self.root / module.path, whole=True)
-        return known
+        return module if module.whole or not module.path else self._store.facts(module.path, whole=True)
+
+    def look_through(self, scope: Path, exclude: Sequence[str] = ()) -> None:
+        """Choose the files of which ``modules`` is to tell: one, or the application's own in and below a folder."""
+        relative = _relative(scope, self.root)
+        if scope.is_dir():
+            self._scope = dict(sorted(self._tree.walk(relative, Exclusion(exclude))))
+        else:
+            found = identity_at(os.fspath(scope))
+            self._scope = {relative: found} if found is not None else {}
+        self._memory.looked_through(self._scope)
+
+    @property
+    def files(self) -> int:
+        """How many there are to look through."""
+        return len(self._scope)
+
+    def modules(self) -> Iterator[ModuleFacts]:
+        """Of the files chosen, those that may hold a service, and what stands for those that cannot be read."""
+        for folder, listing in sorted(self._tree.listings.items()):
+            if listing.error:
+                yield unreadable(folder, listing.error, "folder")
+        read_many(self._store, self._scope, os.fspath(self.root))
+        for path, found in self._scope.items():
+            if self._store.entry(path, found).matters:
+                yield self._store.facts(path)
+
+    def commented(self) -> tuple[str, ...]:
+        """The paths of the files chosen that may hold comments which silence findings."""
+        return tuple(path for path, found in self._scope.items() if self._store.entry(path, found).commented)
+
+    def recall(self, asked: bytes) -> Plan | None:
+        """The plan that was made when the same was ``asked`` of the same files."""
+        return self._memory.recall(asked)
+
+    def keep(self, asked: bytes, plan: Plan) -> Plan:
+        """Remember the plan, with the facts that it was made of."""
+        self._memory.keep(asked, plan)
+        return plan
+
+    def close(self) -> None:
+        """Let go of the cache; what is asked later is read from the source."""
+        if self._cache is not None:
+            self._cache.close()
 
     def _locate(self, module: str) -> ModuleFacts | None:
-        parts = module.split(".")
-        if not all(part.isidentifier() for part in parts):
+        if not all(part.isidentifier() for part in module.split(".")):
             return None
-        base = self.root.joinpath(*parts)
-        for path in (base / "__init__.py", base.with_name(f"{base.name}.py")):
-            if path.is_file():
-                return self._read(module, path)
-        return ModuleFacts(module=module, path="", is_package=True) if base.is_dir() else None
-
-    def _read(self, module: str, path: Path, *, whole: bool = False) -> ModuleFacts:
-        relative, is_package = path.relative_to(self.root).as_posix(), path.name == "__init__.py"
-        try:
-            source = path.read_bytes()
-        except OSError as error:
-            message = f"cannot be read: {error.strerror}"
-            found = Finding(severity="error", path=relative, line=1, column=1, message=message)
-            return ModuleFacts(module=module, path=relative, is_package=is_package, error=found)
-        return read_module(source, module=module, path=relative, is_package=is_package, whole=whole)
+        path = self._tree.find(module)
+        if path is None:
+            return None
+        return self._store.facts(path) if path else ModuleFacts(module=module, path="", is_package=True)
 
 
 def module_name(relative: Path) -> str:
     """``shop/cart.py`` → ``shop.cart``, ``shop/__init__.py`` → ``shop``."""
-    parts = relative.with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+    return module_of(relative.as_posix())
 
 
 def python_files(folder: Path, exclude: Sequence[str] = ()) -> Iterator[Path]:
-    """The application's own files in and below ``folder``, in order of path.
-
-    Left out are hidden folders, virtual environments, nodes' data folders, tests, and what a glob of ``exclude``
-    matches: a name, or a path relative to ``folder``.
-    """
-    for parent, folders, files in os.walk(folder):
-        here = Path(parent)
-        folders[:] = sorted(name for name in folders if _enters(folder, here / name, exclude))
-        for name in sorted(files):
-            path = here / name
-            if name.endswith(".py") and not _matches(name, _SKIPPED_FILES) and not _excluded(folder, path, exclude):
-                yield path
+    """The application's own files in and below ``folder``, in order of path; see ``FileTree.walk``."""
+    found = FileTree(os.fspath(folder)).walk("", Exclusion(exclude))
+    return (folder / path for path, _ in sorted(found))
 
 
-def _enters(top: Path, folder: Path, exclude: Sequence[str]) -> bool:
-    if folder.name.startswith(".") or folder.name in _SKIPPED_FOLDERS or _excluded(top, folder, exclude):
-        return False
-    return not (folder / "pyvenv.cfg").exists() and not is_data_folder(folder)
-
-
-def _excluded(top: Path, path: Path, exclude: Sequence[str]) -> bool:
-    relative = path.relative_to(top).as_posix()
-    return any(fnmatch(relative, glob.rstrip("/")) or fnmatch(path.name, glob.rstrip("/")) for glob in exclude)
-
-
-def _matches(name: str, globs: Sequence[str]) -> bool:
-    return any(fnmatch(name, glob) for glob in globs)
+def _relative(path: Path, root: Path) -> str:
+    relative = path.relative_to(root).as_posix()
+    return "" if relative == "." else relative

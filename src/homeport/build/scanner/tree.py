@@ -12,6 +12,8 @@ from homeport.build.scanner.exclusion import Exclusion, is_for_tests, is_foreign
 
 Identity = tuple[int, int, int, int]
 """Size, nanoseconds of the last change of content and of entry, inode: a file of which all are the same is the same."""
+NO_FILE: Identity = (-1, 0, 0, 0)
+"""What no file has."""
 
 
 class Listing(msgspec.Struct, frozen=True):
@@ -35,6 +37,10 @@ class FileTree:
     def listings(self) -> dict[str, Listing]:
         """All folders looked into so far, by path."""
         return self._listings
+
+    def at(self, path: str) -> str:
+        """The same path, absolute."""
+        return f"{self._root}/{path}" if path else self._root
 
     def listing(self, folder: str) -> Listing:
         known = self._listings.get(folder)
@@ -106,7 +112,7 @@ class FileTree:
         return new
 
     def _list(self, folder: str) -> tuple[Listing, list[os.DirEntry[str]]]:
-        path = f"{self._root}/{folder}" if folder else self._root
+        path = self.at(folder)
         folders, sources, names = set[str](), set[str](), set[str]()
         kept: list[os.DirEntry[str]] = []
         error = ""
