@@ -37,7 +37,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("contracts",),
     (*CONCEPTS, "monitoring"),
     ("rpc",),
-    ("client", "client_sync", "connect", "asgi", "worker", "node", "http", "testing"),
+    ("client", "client_sync", "agreement", "connect", "asgi", "worker", "node", "http", "testing"),
     ("cli", "running", "__main__"),
 )
 CONTROL_PLANE = ("node", "registry", "discovery")

@@ -167,6 +167,11 @@ class SyncClient:
         thread, client = self._open()
         return thread.run(client.instances(service))
 
+    def ask(self, question: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
+        """The answer to a question put to the client that awaits, which lives in the background thread."""
+        thread, client = self._open()
+        return thread.run(question(client))
+
     def close(self) -> None:
         """End the connections and the background thread; calls that still run elsewhere end in ``ConnectionLost``."""
         with self._lock:

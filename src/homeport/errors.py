@@ -58,6 +58,21 @@ class BadResult(UsageError):
     """The method returned what its contract does not allow."""
 
 
+class ContractChanged(UsageError):
+    """A service no longer keeps the contract that a generated client was made of."""
+
+    def __init__(self, service: str, changes: Iterable[str]) -> None:
+        changes = tuple(changes)
+        super().__init__(service, changes)
+        self.service, self.changes = service, changes
+
+    def __str__(self) -> str:
+        return (
+            f"{self.service!r} has changed so that this client no longer fits: {'; '.join(self.changes)}; "
+            f"make the client anew with `homeport generate client`, or connect with check=False"
+        )
+
+
 class UnknownMethod(UsageError):
     """The service has no such method."""
 
@@ -161,7 +176,8 @@ class ServiceError(HomeportError):
 
     ``status`` is the HTTP status the gateway answers with (400 to 599, default 400); ``code`` the stable name on the
     wire, by default the class name in snake_case. Callers that do not have the class receive a plain ``ServiceError``
-    with the same ``code`` and ``fields``.
+    with the same ``code`` and ``fields``. ``key`` is for the callers' own class of a service's error: the
+    ``module:qualname`` of the class that it stands for.
     """
 
     status: ClassVar[int] = 400
@@ -170,7 +186,9 @@ class ServiceError(HomeportError):
     _defaults: ClassVar[Mapping[str, Any]] = {}
     _by_key: ClassVar[dict[str, type[ServiceError]]] = {}
 
-    def __init_subclass__(cls, *, status: int | None = None, code: str | None = None, **kwargs: Any) -> None:
+    def __init_subclass__(
+        cls, *, status: int | None = None, code: str | None = None, key: str = "", **kwargs: Any
+    ) -> None:
         super().__init_subclass__(**kwargs)
         if status is not None:
             if not 400 <= status <= 599:
@@ -188,6 +206,8 @@ class ServiceError(HomeportError):
                 defaults[name] = value
         cls._field_names, cls._defaults = tuple(names), defaults
         ServiceError._by_key[error_key(cls)] = cls
+        if key:
+            ServiceError._by_key.setdefault(key, cls)  # where the class itself is at hand, it comes first
 
     def __init__(self, **fields: Any) -> None:
         values = {**self._defaults, **fields}
