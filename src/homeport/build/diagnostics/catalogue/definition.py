@@ -135,6 +135,17 @@ RULES = (
         better="class C(B, A): ...",
     ),
     Rule(
+        code="HP114",
+        name="service-in-function",
+        severity="warning",
+        summary="A class inside a function is marked with `@service`.",
+        why="Workers import a service by the name of its module and class; a class inside a function has no such name.",
+        fix="Move the class to the top level of the module. Options that differ from place to place go into "
+        "`homeport.toml`.",
+        example="def make(copies):\n    @service(replicas=copies)\n    class Cart: ...\n    return Cart",
+        better="@service\nclass Cart: ...  # and `replicas` under [services.cart]",
+    ),
+    Rule(
         code="HP120",
         name="undeclared-handle",
         severity="note",
