@@ -60,7 +60,9 @@ async def _live(process: NodeProcess, surroundings: Surroundings, screen: Screen
     interrupts = Interrupts()
     pump = LogPump(process.data / "logs", screen.log)
     with interrupts.listening():
-        screen.starting(asked.target or ("." if surroundings.package is None else surroundings.program))
+        package = surroundings.package
+        inside = package is not None and process.spec.target == str(package.folder)
+        screen.starting(surroundings.program if inside else process.spec.target)
         pumping = asyncio.create_task(pump.run(), name="run.logs")
         try:
             life = Life(process, surroundings.connect, screen, interrupts, time.monotonic)
