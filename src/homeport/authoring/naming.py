@@ -9,6 +9,7 @@ from homeport.errors import DefinitionError, snake_case
 
 _VALID = re.compile(r"[a-z][a-z0-9_]*\Z")
 _RESERVED_PREFIX = "homeport"
+RESERVED = ("events", "config", "log")  # attributes of a service that are never dependencies
 
 
 def service_name(class_name: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, overload
 
 import msgspec
 
-from homeport.authoring.naming import checked_name, is_valid_name, service_name
+from homeport.authoring.naming import RESERVED, checked_name, is_valid_name, service_name
 from homeport.authoring.places import place_of_caller
 from homeport.errors import DefinitionError
 
@@ -67,7 +67,7 @@ def service(cls: Any = None, /, **options: Any) -> Any:
     return decorate
 
 
-def service_options(class_name: str, **options: Any) -> ServiceOptions:
+def service_options(class_name: str, /, **options: Any) -> ServiceOptions:
     """The options that ``@service(**options)`` gives a class of this name.
 
     Raises:
@@ -83,6 +83,8 @@ def service_options(class_name: str, **options: Any) -> ServiceOptions:
     options["uses"] = _checked_uses(options.get("uses", ()))
     given = options.pop("name", None)
     name = service_name(class_name) if given is None else checked_name(given, origin=f"class {class_name}")
+    if name in options["uses"]:
+        raise DefinitionError(f"@service(uses=…) of {name!r} names the service itself; leave it out")
     result = ServiceOptions(name=name, **options)
     if result.replicas < 0:
         raise DefinitionError(f"@service(replicas=…) must be 0 or more, got {result.replicas}")
@@ -150,6 +152,8 @@ def _checked_uses(names: Any) -> tuple[str, ...]:
                 f"@service(uses=…) names services, and {name!r} is no service name; write lower-case letters, digits "
                 f"and underscores"
             )
+        if name in RESERVED:
+            raise DefinitionError(f"@service(uses=…) names {name!r}, which is reserved; self.{name} is no dependency")
     return tuple(sorted(set(names)))
 
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from homeport.authoring.naming import checked_name, is_valid_name
 from homeport.authoring.service import ServiceOptions
 from homeport.build.analyzer.definition import NO_METHODS_HINT, fact_and_way_out, no_methods, option_code
-from homeport.build.analyzer.dependencies import Member, analyze, effective_functions
+from homeport.build.analyzer.dependencies import Member, Site, analyze, effective_functions
 from homeport.build.analyzer.linked import LinkedApplication, LinkedService, replaced
-from homeport.build.analyzer.marked import StaticScope, declared_options, location_of, service_mark
+from homeport.build.analyzer.marked import StaticScope, declared_options, location_of
 from homeport.build.analyzer.methods import served_methods
 from homeport.build.analyzer.topics import listeners, published_topics, timers
+from homeport.build.analyzer.unfollowed import unfollowed
 from homeport.build.diagnostics.finding import Finding
+from homeport.build.linker.lineage import Lineage
 from homeport.build.linker.names import LinkedClass, Linker
+from homeport.build.linker.symbols import LinkedCall
 from homeport.build.plan import Location, PlannedDependency, PlannedService
 from homeport.build.scanner.bindings import OwnFunction
 from homeport.build.scanner.facts import ModuleFacts
@@ -26,10 +29,12 @@ from homeport.errors import DefinitionError, UsageError, near_names, snake_case
 class Collector:
     """Takes modules, classes and apps in; gives the linked application out."""
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: Sources, markers: Sequence[str] = ()) -> None:
+        """``markers`` are the full names of decorators that count as ``@service``."""
         self._sources = sources
-        self._linker = Linker(sources.find, sources.whole)
+        self._linker = Linker(sources.find, sources.whole, markers)
         self._services: dict[str, LinkedService] = {}
+        self._impossible: set[tuple[str, str]] = set()  # classes that this was said of
         self._whole = True
         self.findings: list[Finding] = []
         self.files = 0  # read for services
@@ -40,6 +45,7 @@ class Collector:
             if module.error is not None:
                 self.findings.append(module.error)
             self._refuse_marked_functions(module)
+            self.findings.extend(unfollowed(self._linker, module))
             for cls in module.classes.values():
                 self._take_class(LinkedClass(module, cls))
 
@@ -54,9 +60,12 @@ class Collector:
             self.findings.append(module.error)
             return
         symbol = self._linker.resolve(module, attribute)
+        if isinstance(symbol, LinkedCall):  # an app, unless it is `Payments = service(Plain)`
+            made = self._linker.type_of(module, attribute)
+            symbol = made if made is not None and self._linker.markers.of(made) else symbol
         binding = module.names.get(attribute.partition(".")[0])
         if isinstance(symbol, LinkedClass):
-            if service_mark(self._linker, symbol) is None:
+            if not self._linker.markers.of(symbol):
                 at = symbol.cls
                 self._report(
                     symbol.module,
@@ -87,30 +96,33 @@ class Collector:
 
     def _take_class(self, linked: LinkedClass) -> None:
         module, cls = linked.module, linked.cls
-        mark = service_mark(self._linker, linked)
-        if mark is None:
+        markings = self._linker.markers.of(linked)
+        if not markings:
             return
-        marks = [other for other in cls.marks if StaticScope(self._linker, module).means(other.name, "service")]
-        if len(marks) > 1:
-            twice = f"class {cls.qualname} is marked with @service twice"
-            self._report(module, marks[1].line, marks[1].column, "HP105", twice, "keep one of them")
+        mark = markings[0].mark
+        if len(markings) > 1:
+            again, twice = markings[1].mark, f"class {cls.qualname} is marked with @service twice"
+            self._report(module, again.line, again.column, "HP105", twice, "keep one of them")
         try:
-            options = declared_options(cls, mark)
+            options = declared_options(cls, markings[0])
         except DefinitionError as error:
             fact, way_out = fact_and_way_out(error)
-            self._report(module, mark.line, mark.column, option_code(cls.name, mark), fact, way_out)
+            self._report(module, mark.line, mark.column, option_code(cls.name, markings[0]), fact, way_out)
             return
-        self._add(self._service(linked, options))
+        self._add(self._service(linked, options, Site(module.path, mark.line, mark.column)))
 
-    def _service(self, linked: LinkedClass, options: ServiceOptions) -> LinkedService:
+    def _service(self, linked: LinkedClass, options: ServiceOptions, marked: Site) -> LinkedService:
         module, cls = linked.module, linked.cls
         lineage = self._linker.lineage(linked)
-        members = tuple(Member(StaticScope(self._linker, entry.module), entry.cls) for entry in lineage.classes)
+        self._refuse_impossible(lineage)
+        members = tuple(
+            Member(StaticScope(self._linker, entry.module, entry.cls), entry.cls) for entry in lineage.classes
+        )
         methods = served_methods(members)
         answers_http = any("asgi" in entry.cls.body.bound for entry in lineage.classes)
         if not lineage.foreign and not answers_http and not methods:
             self._report(module, cls.line, cls.column, "HP106", no_methods(cls.qualname), NO_METHODS_HINT)
-        analysis = analyze(options.name, members, foreign=lineage.foreign)
+        analysis = analyze(options.name, members, foreign=lineage.foreign, uses=options.uses, uses_at=marked)
         self.findings.extend(analysis.findings)
         functions = tuple(effective_functions(members))
         planned = PlannedService(
@@ -172,6 +184,14 @@ class Collector:
         if dependency.location is not None or target is None or target.planned.kind != "class":
             return dependency
         return msgspec.structs.replace(dependency, location=target.planned.location)
+
+    def _refuse_impossible(self, lineage: Lineage) -> None:
+        linked = lineage.impossible
+        if linked is not None and linked.key not in self._impossible:
+            self._impossible.add(linked.key)
+            message = f"the bases of class {linked.cls.qualname} cannot be put in order, so that Python refuses it"
+            hint = "name a base before the bases that it derives from, and each only once"
+            self._report(linked.module, linked.cls.line, linked.cls.column, "HP113", message, hint)
 
     def _refuse_marked_functions(self, module: ModuleFacts) -> None:
         scope = StaticScope(self._linker, module)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from homeport.authoring.naming import checked_name, service_name
-from homeport.build.scanner.expressions import Mark
+from homeport.build.linker.markers import Marking
 from homeport.errors import DefinitionError
 
 NO_METHODS_HINT = (
@@ -23,11 +23,11 @@ def fact_and_way_out(error: DefinitionError) -> tuple[str, str]:
     return fact, way_out
 
 
-def option_code(class_name: str, mark: Mark) -> str:
+def option_code(class_name: str, marking: Marking) -> str:
     """The rule that a wrong ``@service(...)`` breaks."""
-    if mark.unreadable:
-        return "HP101"
-    name = mark.options.get("name")
+    if marking.problem is not None:
+        return marking.problem.code
+    name = marking.options.get("name")
     try:
         if name is None:
             service_name(class_name)

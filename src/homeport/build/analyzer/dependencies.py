@@ -28,6 +28,7 @@ class Target(msgspec.Struct, frozen=True):
 
     service: str
     location: Location | None
+    optional: bool = False  # the type also allows None, as it is an alias of `Payments | None`
 
 
 class Scope(Protocol):
@@ -45,6 +46,12 @@ class Scope(Protocol):
 
     def is_any(self, name: str) -> bool:
         """Whether this dotted name is ``typing.Any``."""
+
+    def outside(self, name: str) -> str:
+        """The full name of what the application does not define: ``time.sleep``, ``builtins.int``; else empty."""
+
+    def read(self, mark: Mark) -> Mark:
+        """The mark with the values of the constants that its options name."""
 
 
 class Member(msgspec.Struct, frozen=True):
@@ -64,21 +71,33 @@ class Site(msgspec.Struct, frozen=True):
     end_column: int = 0
 
 
+NOWHERE = Site("", 1, 1)
+
+
 class Analysis(msgspec.Struct, frozen=True):
     dependencies: tuple[PlannedDependency, ...]
     sites: dict[str, Site]  # by attribute
     findings: tuple[Finding, ...]
 
 
-def analyze(service: str, lineage: Sequence[Member], *, foreign: bool = False) -> Analysis:
+def analyze(
+    service: str,
+    lineage: Sequence[Member],
+    *,
+    foreign: bool = False,
+    uses: Sequence[str] = (),
+    uses_at: Site = NOWHERE,
+) -> Analysis:
     """The dependencies of a class, given with its bases, nearest first.
 
     ``foreign`` says that it also has bases whose source is unknown: then nothing is reported that they could explain.
+    ``uses`` names services that the class says, at ``uses_at``, to call besides.
     """
     reading = _Reading(service, lineage, foreign)
     reading.read_parameters()
     reading.read_fields()
     reading.read_uses()
+    reading.take_named(uses, uses_at)
     return Analysis(tuple(reading.found.values()), reading.sites, tuple(reading.findings))
 
 
@@ -131,6 +150,18 @@ class _Reading:
                     continue
                 self._add(member, use, _used(name, member, use))
 
+    def take_named(self, names: Sequence[str], at: Site) -> None:
+        """``@service(uses=["payments"])``."""
+        for name in names:
+            known = self.found.get(name)
+            if known is None or not known.declared:
+                line, column = (known.line, known.column) if known is not None else (at.line, at.column)
+                path = known.path if known is not None else at.path
+                self.found[name] = PlannedDependency(
+                    attribute=name, service=name, declared=True, line=line, column=column, path=path
+                )
+                self.sites.setdefault(name, at)
+
     def _init_functions(self) -> Iterator[tuple[Member, FunctionFacts]]:
         for member in self._lineage:
             if "__init__" in member.cls.body.bound:
@@ -151,6 +182,7 @@ class _Reading:
         else:
             service, location = service or field.name, None
         allows_none = (field.type is not None and field.type.optional) or field.value == "none"
+        allows_none = allows_none or (target is not None and target.optional)
         planned = PlannedDependency(
             attribute=field.name,
             service=service,
@@ -167,6 +199,7 @@ class _Reading:
         return True
 
     def _options(self, member: Member, mark: Mark) -> tuple[str, bool, float | None]:
+        mark = member.scope.read(mark)
         options = dict(mark.options)
         if mark.positional:
             options.setdefault("service", mark.positional[0])

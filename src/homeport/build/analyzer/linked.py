@@ -17,7 +17,7 @@ class LinkedService:
     planned: PlannedService
     members: tuple[Member, ...] = ()
     methods: Mapping[str, LinkedMethod] = field(default_factory=dict)
-    foreign: bool = False  # some base is not of the application: what it has is unknown until import
+    open: bool = False  # bases, decorators or a metaclass from elsewhere may give it methods and attributes
     sites: Mapping[str, Site] = field(default_factory=dict)  # of dependencies, by attribute
     column: int = 1
 

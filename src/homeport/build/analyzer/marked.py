@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
+
 from homeport.authoring.service import ServiceOptions, service_options
 from homeport.build.analyzer.dependencies import Target
+from homeport.build.linker.markers import Marking
 from homeport.build.linker.names import LinkedClass, Linker, Outside
 from homeport.build.plan import Location
 from homeport.build.scanner.classes import ClassFacts
@@ -13,55 +16,51 @@ from homeport.errors import DefinitionError
 
 
 class StaticScope:
-    """What names mean in a module, by its source and that of the modules it imports."""
+    """What names mean in a module, or in a class of it, by its source and that of the modules it imports."""
 
-    def __init__(self, linker: Linker, module: ModuleFacts) -> None:
+    def __init__(self, linker: Linker, module: ModuleFacts, cls: ClassFacts | None = None) -> None:
         self._linker, self._module = linker, module
+        self._inside = cls.qualname if cls is not None else ""
+        self._hidden = cls.body.bound if cls is not None else frozenset()
 
     @property
     def path(self) -> str:
         return self._module.path
 
     def service(self, name: str) -> Target | None:
-        symbol = self._linker.resolve(self._module, name)
-        return static_target(self._linker, symbol) if isinstance(symbol, LinkedClass) else None
+        linked = self._linker.type_of(self._module, name, self._inside)
+        return static_target(self._linker, linked) if linked is not None else None
 
     def means(self, name: str, public: str) -> bool:
-        return self._linker.resolve(self._module, name) == Outside(f"homeport.{public}")
+        return self._linker.resolve(self._module, name, None, self._inside) == Outside(f"homeport.{public}")
 
     def is_any(self, name: str) -> bool:
         return self._linker.resolve(self._module, name) in (Outside("typing.Any"), Outside("typing_extensions.Any"))
 
-
-def service_mark(linker: Linker, linked: LinkedClass) -> Mark | None:
-    """The ``@service`` of a class, if it has one."""
-    scope = StaticScope(linker, linked.module)
-    return next((mark for mark in linked.cls.marks if scope.means(mark.name, "service")), None)
+    def read(self, mark: Mark) -> Mark:
+        return self._linker.markers.with_constants(self._module, mark, self._hidden)
 
 
 def static_target(linker: Linker, linked: LinkedClass) -> Target | None:
     """The service that a class stands for, by its source; None when it is no service."""
-    mark = service_mark(linker, linked)
-    if mark is None:
-        return None
-    try:
-        options = declared_options(linked.cls, mark)
-    except DefinitionError:
-        return None  # reported where the class stands
-    return Target(options.name, location_of(linked.module, linked.cls))
+    for marking in linker.markers.of(linked):
+        try:
+            options = declared_options(linked.cls, marking)
+        except DefinitionError:
+            return None  # reported where the class stands
+        return Target(options.name, location_of(linked.module, linked.cls), linked.optional)
+    return None
 
 
-def declared_options(cls: ClassFacts, mark: Mark) -> ServiceOptions:
-    """What ``@service(...)`` says, as written.
+def declared_options(cls: ClassFacts, marking: Marking) -> ServiceOptions:
+    """What ``@service(...)`` says of a class.
 
     Raises:
-        DefinitionError: it is wrong, or no literal.
+        DefinitionError: it is wrong, or cannot be told from the source.
     """
-    if mark.positional:
-        raise DefinitionError('@service takes its options by name, as in @service(name="payment")')
-    if mark.unreadable:
-        raise DefinitionError(f"@service{mark.unreadable}")
-    return service_options(cls.name, **mark.options)
+    if marking.problem is not None:
+        raise DefinitionError(f"@{marking.mark.name}{marking.problem.message}; {marking.problem.hint}")
+    return service_options(cls.name, **marking.options)
 
 
 def location_of(module: ModuleFacts, cls: ClassFacts) -> Location:

@@ -67,6 +67,33 @@ def evaluate(call: Mark, lookup: Lookup) -> Arguments:
     return Arguments(tuple(positional), options, is_open)
 
 
+def filled(mark: Mark, lookup: Lookup) -> Mark:
+    """The mark with values in place of those of its names that ``lookup`` knows."""
+    values = {key: lookup(name) for key, name in mark.named.items()}
+    known = {
+        key: value
+        for key, value in values.items()
+        if value is not UNKNOWN and (key != "**" or isinstance(value, Mapping))
+    }
+    if not known:
+        return mark
+    options, positional = dict(mark.options), list(mark.positional)
+    for key, value in known.items():
+        if key.isdigit():
+            positional[int(key)] = value
+        elif key != "**":
+            options[key] = value
+        else:
+            options.update(value)  # type: ignore[call-overload]
+    return msgspec.structs.replace(
+        mark,
+        options=options,
+        positional=tuple(positional),
+        named={key: name for key, name in mark.named.items() if key not in known},
+        computed=tuple(key for key in mark.computed if key not in known),
+    )
+
+
 def bind(parameters: Sequence[Parameter], given: Arguments, constants: Lookup) -> dict[str, object]:
     """What each parameter of a function is given; ``constants`` looks up defaults."""
     positional, options = list(given.positional), dict(given.options)

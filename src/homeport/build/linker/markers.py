@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from homeport.build.linker.arguments import CLASS, UNKNOWN, Arguments, Lookup, bind, evaluate
-from homeport.build.linker.names import Linker
+from homeport.build.linker.arguments import CLASS, UNKNOWN, Arguments, Lookup, bind, evaluate, filled
 from homeport.build.linker.symbols import (
     LinkedCall,
     LinkedClass,
@@ -21,6 +21,9 @@ from homeport.build.scanner.bindings import OwnFunction
 from homeport.build.scanner.expressions import Mark
 from homeport.build.scanner.facts import ModuleFacts
 from homeport.build.scanner.wrappers import WrappedCall, Wrapper
+
+if TYPE_CHECKING:
+    from homeport.build.linker.names import Linker
 
 SERVICE = Outside("homeport.service")
 OPTIONS = ("name", "version", "replicas", "isolated", "singleton", "public", "uses")
@@ -57,7 +60,8 @@ class Markers:
 
     def __init__(self, linker: Linker, names: Sequence[str] = ()) -> None:
         self._linker = linker
-        self._names = frozenset(names) | {full_name(found) for name in names if (found := self._named(name))}
+        self._given = tuple(names)
+        self._known: frozenset[str] | None = None
         self._markings: dict[tuple[str, str], tuple[Marking, ...]] = {}
         self._applied: dict[str, dict[tuple[str, str], list[Mark]]] = {}  # by path of the module
 
@@ -78,31 +82,22 @@ class Markers:
         """What a decorator means where it stands."""
         return self._linker.resolve(module, mark.name, mark.line, inside)
 
-    def with_constants(self, module: ModuleFacts, mark: Mark) -> Mark:
-        """The mark with the values of the constants that it names."""
-        known = {key: self._constants(module, mark.line)(name) for key, name in mark.named.items()}
-        known = {key: value for key, value in known.items() if value is not UNKNOWN}
-        if not known:
-            return mark
-        options, positional = dict(mark.options), list(mark.positional)
-        for key, value in known.items():
-            if key.isdigit():
-                positional[int(key)] = value
-            elif key != "**":
-                options[key] = value
-            elif isinstance(value, dict):
-                options.update(value)
-        return msgspec.structs.replace(
-            mark,
-            options=options,
-            positional=tuple(positional),
-            named={key: name for key, name in mark.named.items() if key not in known},
-            computed=tuple(key for key in mark.computed if key not in known),
-        )
+    def with_constants(self, module: ModuleFacts, mark: Mark, hidden: frozenset[str] = frozenset()) -> Mark:
+        """The mark with the values of the constants that it names; ``hidden`` are names of an inner scope."""
+        constants = self._constants(module, mark.line)
+        return filled(mark, lambda name: UNKNOWN if name.partition(".")[0] in hidden else constants(name))
 
-    def knows(self, name: str) -> bool:
-        """Whether there is a module of the application, or outside it, that could have this decorator."""
-        return self._named(name) is not None
+    def unknown_names(self) -> list[str]:
+        """The given names that lie in a module of the application and that it does not have."""
+        return [name for name in self._given if self._named(name) is None]
+
+    @property
+    def _names(self) -> frozenset[str]:
+        """The given names, and what those that are re-exports are really called."""
+        if self._known is None:
+            found = (self._named(name) for name in self._given)
+            self._known = frozenset(self._given).union(full_name(symbol) for symbol in found if symbol is not None)
+        return self._known
 
     def _named(self, name: str) -> Symbol | None:
         """The symbol of a full name."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from homeport.build.linker.imports import ImportGraph, ModuleFinder
 from homeport.build.linker.lineage import TRANSPARENT_BASES, Lineage, Lineages
+from homeport.build.linker.markers import Markers
 from homeport.build.linker.resolution import Resolver
 from homeport.build.linker.symbols import LinkedCall, LinkedClass, LinkedConstant, Outside, Symbol
 from homeport.build.scanner.facts import ModuleFacts
@@ -19,10 +20,16 @@ _MOST_CALLS = 10  # that make a type of a type of a type
 class Linker:
     """Follows names from file to file; ``find`` gives it the modules of the application.
 
-    ``whole`` gives the facts of a module with every body read, where ``find`` gives less.
+    ``whole`` gives the facts of a module with every body read, where ``find`` gives less. ``markers`` are the full
+    names of decorators that are to count as ``@service`` though they cannot be followed.
     """
 
-    def __init__(self, find: ModuleFinder, whole: Callable[[ModuleFacts], ModuleFacts] | None = None) -> None:
+    def __init__(
+        self,
+        find: ModuleFinder,
+        whole: Callable[[ModuleFacts], ModuleFacts] | None = None,
+        markers: Sequence[str] = (),
+    ) -> None:
         def find_own(name: str) -> ModuleFacts | None:
             """Homeport itself is never part of an application."""
             return None if name.partition(".")[0] == "homeport" else find(name)
@@ -31,6 +38,7 @@ class Linker:
         self._imports = ImportGraph(find_own)
         self._resolver = Resolver(find_own)
         self._lineages = Lineages(self.resolve, self._with_body)
+        self.markers = Markers(self, markers)
 
     def resolve(self, module: ModuleFacts, name: str, at: int | None = None, inside: str = "") -> Symbol | None:
         """What a dotted name means in ``module``; None when that cannot be told.

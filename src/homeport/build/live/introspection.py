@@ -80,6 +80,12 @@ class IntrospectedScope:
     def is_any(self, name: str) -> bool:
         return self._types.get(name) is Any
 
+    def outside(self, name: str) -> str:
+        return ""
+
+    def read(self, mark: Mark) -> Mark:
+        return mark
+
 
 def introspected_member(cls: type, target_of: Callable[[Any], Target | None]) -> Member:
     """The class as a member of a lineage; ``target_of`` tells which service a type stands for."""
@@ -88,12 +94,23 @@ def introspected_member(cls: type, target_of: Callable[[Any], Target | None]) ->
 
 
 def unwrap_class(hint: Any) -> Any:
-    """The one class in ``Optional``, ``X | None`` and ``Annotated``, else ``hint`` itself."""
+    """The one class in ``Optional``, ``X | None``, ``Annotated`` and other names of types, else ``hint`` itself."""
     hint = _without_annotated(hint)
+    for attribute in ("__value__", "__supertype__"):  # of `type X = …` and of NewType
+        if not isinstance(hint, type) and hasattr(hint, attribute):
+            return unwrap_class(getattr(hint, attribute))
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         members = [member for member in typing.get_args(hint) if member is not type(None)]
         return unwrap_class(members[0]) if len(members) == 1 else hint
     return hint
+
+
+def allows_none(hint: Any) -> bool:
+    """Whether a type, or what it is a name of, also allows None."""
+    hint = _without_annotated(hint)
+    if not isinstance(hint, type) and hasattr(hint, "__value__"):
+        return allows_none(hint.__value__)
+    return type(None) in typing.get_args(hint)
 
 
 _ABSENT = object()

@@ -1,0 +1,105 @@
+"""Says where a class may become a service in a way that the source does not show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from homeport.build.diagnostics.finding import Finding
+from homeport.build.linker.names import Linker
+from homeport.build.linker.symbols import (
+    LinkedCall,
+    LinkedClass,
+    LinkedConstant,
+    LinkedFunction,
+    LinkedModule,
+    Outside,
+    Symbol,
+    full_name,
+)
+from homeport.build.scanner.bindings import OwnFunction
+from homeport.build.scanner.classes import ClassFacts
+from homeport.build.scanner.expressions import Mark
+from homeport.build.scanner.facts import ModuleFacts
+
+_BY_HAND = "mark the class with @service where it stands"
+
+
+def unfollowed(linker: Linker, module: ModuleFacts) -> Iterator[Finding]:
+    """What in this module may make services that the scan misses."""
+    for cls in module.classes.values():
+        if cls.marks and cls.qualname not in module.typing_only and not linker.markers.of(LinkedClass(module, cls)):
+            yield from _decorators(linker, module, cls)
+    for cls in module.local_classes:
+        if cls.marks and linker.markers.of(LinkedClass(module, cls)):
+            function = cls.qualname.partition(".")[0]
+            message = f"class {cls.name} is marked with @service inside {function}(), where no worker can import it"
+            yield _finding(module, cls.marks[0], "HP114", message, "move it to the top level of the module", "warning")
+    for mark, named, target in linker.markers.applied(module):
+        if not isinstance(target, LinkedClass):
+            message = f"@{mark.name} is applied to {named}, which is no class statement that the scan can read"
+            yield _finding(
+                module, mark, "HP204", message, "write the class as a statement and mark it there", "warning"
+            )
+        elif target.module.path != module.path:
+            message = (
+                f"@{mark.name} is applied to {named} here, but workers import that class from {target.module.path}, "
+                "where nothing marks it"
+            )
+            yield _finding(module, mark, "HP204", message, _BY_HAND, "error")
+
+
+def _decorators(linker: Linker, module: ModuleFacts, cls: ClassFacts) -> Iterator[Finding]:
+    outer = cls.qualname.rpartition(".")[0]
+    for mark in cls.marks:
+        if "service" not in mark.name.rpartition(".")[2].lower():
+            continue
+        symbol = linker.markers.follow(module, mark, outer)
+        why = _why_unfollowed(linker, symbol)
+        if why:
+            known = full_name(symbol) if symbol is not None else ""
+            yield _finding(
+                module,
+                mark,
+                "HP204",
+                f"@{mark.name} may make class {cls.qualname} a service: {why}",
+                _way_out(known),
+                "note" if isinstance(symbol, Outside) else "warning",
+            )
+
+
+def _why_unfollowed(linker: Linker, symbol: Symbol | None) -> str:
+    """Why it cannot be told whether a decorator marks; empty when it surely does not."""
+    match symbol:
+        case None:
+            return "nothing in this file says what the decorator is"
+        case Outside(name):
+            return "" if name.startswith("homeport.") else f"{name} is not part of this application"
+        case LinkedFunction():
+            function = linker.whole(symbol.module).names.get(symbol.name)
+            wrapper = function.wrapper if isinstance(function, OwnFunction) else None
+            return f"{symbol.name}() does too much to be followed" if wrapper and wrapper.too_large else ""
+        case LinkedCall():
+            return f"{symbol.name} is what {symbol.call.name}() returned"
+        case LinkedClass():
+            return f"{symbol.cls.name} is a class, and only functions are followed"
+        case LinkedModule() | LinkedConstant():
+            return ""
+
+
+def _way_out(known: str) -> str:
+    setting = f'markers = ["{known}"]' if known else "`markers`"
+    return f"if it does, mark the class with @service itself, or write {setting} under [build] in homeport.toml"
+
+
+def _finding(module: ModuleFacts, mark: Mark, code: str, message: str, hint: str, severity: str) -> Finding:
+    return Finding(
+        severity=severity,
+        path=module.path,
+        line=mark.line,
+        column=mark.column,
+        end_line=mark.end_line,
+        end_column=mark.end_column,
+        code=code,
+        message=message,
+        hint=hint,
+    )
