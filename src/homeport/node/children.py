@@ -120,7 +120,8 @@ class WorkerLauncher:
                 spec = msgspec.structs.replace(spec, fence=self._next_fence())
         except OSError as error:  # without a token that is surely new, a singleton must not run
             raise LaunchFailed(f"cannot start {start.worker}: {error}") from error
-        return self._children.start("homeport.worker", spec, record)
+        program = self._editions[start.release].release.program
+        return self._children.start("homeport.worker", spec, record, program=program)
 
     def leaving(self, worker: str, cause: Cause) -> None:
         """It has been told to drain: a successor of this process goes on with that."""

@@ -172,6 +172,8 @@ class Orders:
         changed = {service.name for service in edition.plan.services if service.name not in versions}
         for release in {version.release for version in versions.values()}:
             running = self._rolling.edition_of(release)
+            if running.release.program != edition.release.program:  # other libraries change every service
+                return {service.name for service in edition.plan.services}
             paths = differing(running.release.root, edition.release.root)
             touched = decide(running.plan, edition.plan, paths, layout).changed
             changed |= {name for name in touched if name in versions and versions[name].release == release}

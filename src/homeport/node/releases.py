@@ -23,6 +23,7 @@ from homeport.build.diagnostics.finding import Finding
 from homeport.build.scanner.exclusion import Exclusion, is_foreign_folder
 from homeport.errors import HomeportError
 from homeport.nodes import write_private
+from homeport.program import Program
 
 LARGE_BYTES = 200 * 1024 * 1024
 KEEP = 5
@@ -40,6 +41,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     root: Path  # the import root inside the copy
     findings: tuple[Finding, ...] = ()
+    program: Program = ()  # what starts its workers; none: the node's own
 
     @property
     def registry(self) -> Path:
@@ -66,6 +68,10 @@ class Releases:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+
+    @property
+    def folder(self) -> Path:
+        return self._folder
 
     def make(self, root: Path, exclude: Sequence[str] = ()) -> Release:
         """The release of what is below ``root`` now: a new copy, or the one that already holds the same content.
@@ -114,6 +120,8 @@ class Releases:
         doomed = self._folder / f".copy-{secrets.token_hex(6)}"
         with contextlib.suppress(OSError):
             release.rename(doomed)
+            if doomed.is_symlink():  # a package, which is not ours to remove
+                doomed.unlink()
             shutil.rmtree(doomed, ignore_errors=True)
             self._manifest(release.name).unlink(missing_ok=True)
             release.with_name(f"{release.name}.registry").unlink(missing_ok=True)

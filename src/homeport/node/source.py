@@ -1,4 +1,4 @@
-"""Reads the application as it stands: scanned, and copied into a release."""
+"""Reads the application as it stands: scanned and copied into a release, or packaged as it was built."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from homeport.build.application import scan
 from homeport.build.diagnostics.checking import settled
 from homeport.config import Config
 from homeport.node.application import Edition, checked
+from homeport.node.packages import edition_of, packaged_at
 from homeport.node.registries import registry_of
 from homeport.node.releases import Releases
 
@@ -26,6 +27,9 @@ class Source:
             ScanFailed: the source has errors that nothing silences.
             ReleaseFailed: it cannot be copied.
         """
+        package = packaged_at(self._target, self._cwd)
+        if package is not None:
+            return edition_of(package, self._releases.folder)
         exclude = self._config.node.exclude
         plan = checked(settled(scan(self._target, self._cwd, exclude), self._config.check))
         release = self._releases.make(Path(plan.root), exclude)

@@ -8,7 +8,7 @@ import msgspec
 
 from homeport.build.plan import Plan
 from homeport.node.application import Edition
-from homeport.node.releases import Release
+from homeport.node.packages import kept_release
 from homeport.node.rollout import Rollout, Version
 from homeport.nodes import write_private
 
@@ -63,7 +63,7 @@ def resumed(kept: Standing | None, source: Edition, releases: Path) -> tuple[Sta
     current = source.release.id
     if kept is not None and kept.source == current and all((releases / name).is_dir() for name in kept.releases()):
         editions = {
-            name: Edition(plan=plan, release=Release(id=name, root=releases / name))
+            name: Edition(plan=plan, release=kept_release(releases, name))
             for name, plan in kept.plans.items()
         }
         if kept.latest in editions:

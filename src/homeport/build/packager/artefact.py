@@ -99,7 +99,8 @@ def build(prepared: Prepared, environment: Environment, say: Say = lambda _: Non
         if order.binary:
             from homeport.build.packager.binary import make_binary
 
-            make_binary(site, fresh, manifest, contents, Path(made, "work"))
+            foreign = environment.modules_outside(contents.distributions)
+            make_binary(site, fresh, manifest, contents, foreign, Path(made, "work"))
         else:
             from homeport.build.packager.zipapp import make_zipapp
 

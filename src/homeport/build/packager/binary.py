@@ -6,6 +6,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from homeport.build.packager.contents import Contents
@@ -14,12 +15,15 @@ from homeport.build.packager.site import PackagingFailed
 from homeport.packaged import FOLDER, Manifest
 
 NOT_RUN = ("homeport.testing", "homeport.build.packager")  # of Homeport; what they import is for developers
-NOT_WANTED = ("hypothesis", "mypy", "pip", "pytest", "setuptools", "tkinter")  # imported by libraries if there
 _EPOCH = "315532800"  # the time of every file, for those who ask for one
 
 
-def make_binary(site: Path, target: Path, manifest: Manifest, contents: Contents, work: Path) -> None:
+def make_binary(
+    site: Path, target: Path, manifest: Manifest, contents: Contents, foreign: Sequence[str], work: Path
+) -> None:
     """Turn the folder into an executable file; ``work`` is a folder to work in.
+
+    ``foreign`` are heads of modules that are installed here and yet no part of the artefact.
 
     Raises:
         PackagingFailed: PyInstaller is missing, or refuses.
@@ -31,7 +35,7 @@ def make_binary(site: Path, target: Path, manifest: Manifest, contents: Contents
     work.mkdir(parents=True, exist_ok=True)
     entry, spec = work / "start.py", work / "artefact.spec"
     entry.write_text(_ENTRY, encoding="utf-8")
-    spec.write_text(_spec(site, entry, manifest.name, contents), encoding="utf-8")
+    spec.write_text(_spec(site, entry, manifest.name, contents, foreign), encoding="utf-8")
     command = [sys.executable, "-m", "PyInstaller", "--noconfirm", "--log-level", "ERROR"]
     command += ["--distpath", str(work / "made"), "--workpath", str(work / "temporary"), str(spec)]
     environment = {**os.environ, "PYTHONHASHSEED": "1", "SOURCE_DATE_EPOCH": _EPOCH}
@@ -53,20 +57,19 @@ def homeport_modules(site: Path) -> list[str]:
     return names
 
 
-def _spec(site: Path, entry: Path, name: str, contents: Contents) -> str:
+def _spec(site: Path, entry: Path, name: str, contents: Contents, foreign: Sequence[str]) -> str:
     metadata = [(str(folder), folder.name) for folder in sorted(site.glob("*.dist-info"))]
     assets = [
         (str(path), path.relative_to(site).parent.as_posix())
         for path in sorted((site / "homeport").rglob("*"))
         if path.is_file() and path.suffix not in (".py", ".pyc")
     ]
-    heads = {module.partition(".")[0] for module in contents.modules}
     return _SPEC.format(
         entry=str(entry),
         site=str(site),
         hidden=[*homeport_modules(site), *contents.modules],
         datas=[(str(site / FOLDER), FOLDER), *metadata, *assets],
-        excludes=[*NOT_RUN, *(module for module in NOT_WANTED if module not in heads)],
+        excludes=[*NOT_RUN, *foreign],
         name=name,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
 
@@ -42,6 +42,11 @@ class Environment:
         path = module.replace(".", "/")
         holding = [name for name in owners if any(_holds(file, path) for file in self._named_files(name))]
         return tuple(holding or owners)
+
+    def modules_outside(self, names: Collection[str]) -> list[str]:
+        """Heads of the modules that only other distributions than these have."""
+        known = {canonicalize_name(name) for name in names}
+        return sorted(head for head, owners in self._owners.items() if known.isdisjoint(map(canonicalize_name, owners)))
 
     def loose(self, module: str) -> Path | None:
         """Where the package or module at the head of a dotted name lies, when no distribution lists it."""

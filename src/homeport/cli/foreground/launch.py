@@ -48,14 +48,18 @@ def prepare(asked: RunOptions, surroundings: Surroundings) -> Launch:
 
     Raises:
         ConfigError: a setting is wrong.
+        UsageError: what was asked for is nothing that a packaged application can do.
     """
     from homeport.config import load
+    from homeport.errors import UsageError
     from homeport.node.api import NodeSpec
     from homeport.nodes import data_folder
 
     cwd = surroundings.cwd().resolve()
     target, package = surroundings.target(asked.target), surroundings.package if not asked.target else None
     start = cwd if package is not None else settings_start(target, cwd)
+    if package is not None and asked.reload:
+        raise UsageError(f"{package.manifest.name} is a packaged application, which does not change; run its source")
     flags = {
         "node.layout": asked.layout,
         "node.name": asked.name,
