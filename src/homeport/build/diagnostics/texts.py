@@ -60,9 +60,11 @@ class Texts:
         """
         text = self.line(finding.path, finding.line) or ""
         column = self._characters(finding, finding.line, finding.column)
-        if finding.end_column and (finding.end_line or finding.line) >= finding.line:
+        if finding.end_column:
             end_line = finding.end_line or finding.line
-            return Span(finding.line, column, end_line, self._characters(finding, end_line, finding.end_column))
+            end_column = self._characters(finding, end_line, finding.end_column)
+            if (end_line, end_column) > (finding.line, column):
+                return Span(finding.line, column, end_line, end_column)
         named = _NAMED.match(text, column - 1)
         return Span(finding.line, column, finding.line, named.end() + 1 if named else column + 1)
 
