@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import builtins
 
+import builtins
+
 from homeport.authoring.service import ServiceOptions, service_options
 from homeport.build.analyzer.dependencies import Target
 from homeport.build.linker.markers import Marking
@@ -36,6 +38,14 @@ class StaticScope:
 
     def is_any(self, name: str) -> bool:
         return self._linker.resolve(self._module, name) in (Outside("typing.Any"), Outside("typing_extensions.Any"))
+
+    def outside(self, name: str) -> str:
+        symbol = self._linker.resolve(self._module, name, None, self._inside)
+        if isinstance(symbol, Outside):
+            return symbol.name
+        first = name.partition(".")[0]
+        unknown = symbol is None and first not in self._module.names and not self._module.stars
+        return f"builtins.{name}" if unknown and hasattr(builtins, first) else ""
 
     def read(self, mark: Mark) -> Mark:
         return self._linker.markers.with_constants(self._module, mark, self._hidden)
