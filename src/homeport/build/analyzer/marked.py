@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import builtins
 
-import builtins
-
 from homeport.authoring.service import ServiceOptions, service_options
 from homeport.build.analyzer.dependencies import Target
 from homeport.build.linker.markers import Marking
