@@ -98,10 +98,11 @@ class CheckConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class BuildConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[build]``: what ``homeport build`` puts into an artefact."""
+    """``[build]``: how services are found, and what ``homeport build`` puts into an artefact."""
 
     include: tuple[str, ...] = ()  # distributions besides those that the project requires and its modules import
     exclude: tuple[str, ...] = ()  # globs of the application's files, besides those of [node]
+    markers: tuple[str, ...] = ()  # "shop.deco.our_service": decorators that count as @service, see docs/scan.md
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -18,11 +18,18 @@ from homeport.build.scanner.targets import TargetPlace, find_target
 
 
 def scan(
-    target: str, cwd: Path, exclude: Sequence[str] = (), *, cache: Path | None = None, trust: Trust = "times"
+    target: str,
+    cwd: Path,
+    exclude: Sequence[str] = (),
+    *,
+    markers: Sequence[str] = (),
+    cache: Path | None = None,
+    trust: Trust = "times",
 ) -> Plan:
     """The services that TARGET holds, with all that their source says of them.
 
-    Whatever is wrong with the source is among the plan's findings, never an exception. ``cache`` is a folder that keeps
+    Whatever is wrong with the source is among the plan's findings, never an exception. ``markers`` are the full names
+    of decorators that count as ``@service`` though the source does not show it. ``cache`` is a folder that keeps
     what was read from one scan to the next, so that the next reads only what changed: by size and times of the files,
     or, if ``trust`` is ``content``, by nothing but their content.
 
@@ -33,14 +40,14 @@ def scan(
     with _without_garbage_collection():
         sources = Sources(place.root, cache, trust)
         sources.look_through(place.scope, exclude)
-        asked = asked_digest(place.scope, place.attribute, exclude)
-        plan = sources.recall(asked) or sources.keep(asked, _scan(sources, place, target, exclude))
+        asked = asked_digest(place.scope, place.attribute, exclude, markers)
+        plan = sources.recall(asked) or sources.keep(asked, _scan(sources, place, target, exclude, markers))
         sources.close()
         return plan
 
 
-def _scan(sources: Sources, place: TargetPlace, target: str, exclude: Sequence[str]) -> Plan:
-    collector = Collector(sources)
+def _scan(sources: Sources, place: TargetPlace, target: str, exclude: Sequence[str], markers: Sequence[str]) -> Plan:
+    collector = Collector(sources, markers)
     if place.attribute:
         collector.take_attribute(sources.at(place.scope), place.attribute, target)
     else:

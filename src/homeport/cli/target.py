@@ -36,7 +36,8 @@ def read_application(target: str, surroundings: Surroundings) -> Application:
 
     cwd = surroundings.cwd().resolve()
     loaded = load(settings_start(target, cwd), surroundings.environ, read_env_file=True)
-    plan = settled(scan(target, cwd, loaded.config.node.exclude), loaded.config.check)
+    config = loaded.config
+    plan = settled(scan(target, cwd, config.node.exclude, markers=config.build.markers), config.check)
     scope = find_target(target, cwd).scope
     folder = scope if scope.is_dir() else scope.parent
     project = loaded.file.parent.name if loaded.file is not None and folder == loaded.file.parent else folder.name

@@ -31,6 +31,7 @@ class Source:
         if package is not None:
             return edition_of(package, self._releases.folder)
         exclude = self._config.node.exclude
-        plan = checked(settled(scan(self._target, self._cwd, exclude), self._config.check))
+        scanned = scan(self._target, self._cwd, exclude, markers=self._config.build.markers)
+        plan = checked(settled(scanned, self._config.check))
         release = self._releases.make(Path(plan.root), exclude)
         return Edition(plan=plan, release=release, registry=registry_of(plan, release.id))

@@ -12,6 +12,7 @@ from homeport.build.application import scan
 from homeport.build.diagnostics.checking import settled
 from homeport.build.diagnostics.finding import labelled
 from homeport.build.generator.registry import built_registry
+from homeport.build.scanner.targets import find_target
 from homeport.config import ServiceConfig, load
 from homeport.errors import DefinitionError
 from homeport.worker.api import WorkerSpec
@@ -29,9 +30,8 @@ def run_attached(target: str, node: str, debug: bool) -> int:
         ConfigError: its settings are wrong.
     """
     cwd = Path.cwd()
-    plan = scan(target, cwd)
-    settings = load(Path(plan.root), os.environ).config
-    plan = settled(plan, settings.check)
+    settings = load(find_target(target, cwd).root, os.environ).config
+    plan = settled(scan(target, cwd, markers=settings.build.markers), settings.check)
     faults = [finding for finding in plan.findings if finding.severity == "error"]
     if faults or not plan.services:
         shown = "\n".join(f"{one.path}:{one.line}:{one.column}: {labelled(one)}" for one in faults)

@@ -14,7 +14,7 @@ from homeport.build.analyzer.linked import LinkedApplication, LinkedService, rep
 from homeport.build.analyzer.marked import StaticScope, declared_options, location_of
 from homeport.build.analyzer.methods import served_methods
 from homeport.build.analyzer.topics import listeners, published_topics, timers
-from homeport.build.analyzer.unfollowed import unfollowed
+from homeport.build.analyzer.unfollowed import unfollowed, unknown_markers
 from homeport.build.diagnostics.finding import Finding
 from homeport.build.linker.lineage import Lineage
 from homeport.build.linker.names import LinkedClass, Linker
@@ -90,6 +90,7 @@ class Collector:
 
     def linked(self) -> LinkedApplication:
         """All that was taken, with dependencies tied to the classes found."""
+        self.findings.extend(unknown_markers(self._linker))
         return LinkedApplication(
             {name: self._tied(service) for name, service in sorted(self._services.items())}, self._whole
         )

@@ -20,6 +20,7 @@ from homeport.build.scanner.bindings import OwnFunction
 from homeport.build.scanner.classes import ClassFacts
 from homeport.build.scanner.expressions import Mark
 from homeport.build.scanner.facts import ModuleFacts
+from homeport.errors import near_names
 
 _BY_HAND = "mark the class with @service where it stands"
 
@@ -46,6 +47,23 @@ def unfollowed(linker: Linker, module: ModuleFacts) -> Iterator[Finding]:
                 "where nothing marks it"
             )
             yield _finding(module, mark, "HP204", message, _BY_HAND, "error")
+
+
+def unknown_markers(linker: Linker) -> Iterator[Finding]:
+    """The names among the settings that stand for nothing."""
+    for name in linker.markers.unknown_names():
+        module, _, last = name.rpartition(".")
+        facts = linker.find(module)
+        near = near_names(last, facts.names) if facts is not None else []
+        yield Finding(
+            severity="warning",
+            path="[build]",
+            line=0,
+            column=0,
+            code="HP804",
+            message=f"markers names {name!r}, which the application does not have",
+            hint=f"did you mean {' or '.join(near)}?" if near else "write module and name, as in shop.deco.our_service",
+        )
 
 
 def _decorators(linker: Linker, module: ModuleFacts, cls: ClassFacts) -> Iterator[Finding]:

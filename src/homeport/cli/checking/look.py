@@ -55,7 +55,7 @@ def look(asked: CheckOptions, surroundings: Surroundings) -> Looked:
     cwd = surroundings.cwd().resolve()
     loaded = _settings(asked, cwd, surroundings)
     config = loaded.config
-    plan = scan(asked.target, cwd, config.node.exclude)
+    plan = scan(asked.target, cwd, config.node.exclude, markers=config.build.markers)
     texts = Texts(Path(plan.root))
     selection = selection_of(config.check, loaded.file.parent if loaded.file else cwd)
     if asked.edits:

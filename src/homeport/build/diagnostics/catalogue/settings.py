@@ -33,4 +33,14 @@ RULES = (
         example='[check]\nignore = ["HP299"]',
         better='[check]\nignore = ["HP201"]',
     ),
+    Rule(
+        code="HP804",
+        name="unknown-marker",
+        severity="warning",
+        summary="`markers` names a decorator that the application does not have.",
+        why="The classes that it decorates are not found.",
+        fix="Write the full name of the decorator: its module, a dot, its name there.",
+        example='[build]\nmarkers = ["our_service"]',
+        better='[build]\nmarkers = ["shop.decorators.our_service"]',
+    ),
 )
