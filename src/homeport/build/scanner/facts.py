@@ -9,11 +9,12 @@ import msgspec
 
 from homeport.build.diagnostics.finding import Finding
 from homeport.build.scanner.bindings import Binding, NameReader, Star, absolute_module
-from homeport.build.scanner.classes import ClassFacts, read_class, simple_statements
+from homeport.build.scanner.classes import ClassFacts, read_class
 from homeport.build.scanner.exports import Exports
 from homeport.build.scanner.expressions import Mark, read_mark
 from homeport.build.scanner.flow import module_statements
 from homeport.build.scanner.parsing import Unparsable, parse
+from homeport.build.scanner.statements import classes_below, imports_below
 
 
 class MarkedFunction(msgspec.Struct, frozen=True):
@@ -76,7 +77,7 @@ def read_module(
     facts = ModuleFacts(module=module, path=path, is_package=is_package, whole=whole)
     package = module.split(".") if is_package else module.split(".")[:-1]
     _read_top(facts, tree.body, package)
-    for statement in _import_statements(tree.body):
+    for statement in imports_below(tree.body):
         _note_imports(facts, statement, package)
     return facts
 
@@ -91,7 +92,7 @@ def _read_top(facts: ModuleFacts, body: list[ast.stmt], package: list[str]) -> N
             _note_classes(facts, statement, wins=wins, typing_only=placed.typing_only)
         elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
             prefix = f"{statement.name}.<locals>."
-            facts.local_classes.extend(_classes_in(statement.body, prefix, facts.whole))
+            facts.local_classes.extend(_classes(statement.body, prefix, facts.whole))
             if statement.decorator_list:
                 marks = tuple(read_mark(decorator) for decorator in statement.decorator_list)
                 facts.marked_functions.append(MarkedFunction(statement.name, marks))
@@ -102,18 +103,9 @@ def _read_top(facts: ModuleFacts, body: list[ast.stmt], package: list[str]) -> N
     facts.exports = names.exports.exports
 
 
-def _classes(statement: ast.ClassDef, prefix: str, whole: bool) -> Iterator[ClassFacts]:
-    cls = read_class(statement, prefix + statement.name, whole=whole)
-    yield cls
-    yield from _classes_in(statement.body, f"{cls.qualname}.", whole)
-
-
-def _classes_in(body: list[ast.stmt], prefix: str, whole: bool) -> Iterator[ClassFacts]:
-    for statement in simple_statements(body):
-        if isinstance(statement, ast.ClassDef):
-            yield from _classes(statement, prefix, whole)
-        elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield from _classes_in(statement.body, f"{prefix}{statement.name}.<locals>.", whole)
+def _classes(body: list[ast.stmt], prefix: str, whole: bool) -> Iterator[ClassFacts]:
+    for statement, qualname in classes_below(body, prefix):
+        yield read_class(statement, qualname, whole=whole)
 
 
 def _note_classes(facts: ModuleFacts, statement: ast.ClassDef, *, wins: bool, typing_only: bool) -> None:
@@ -124,7 +116,7 @@ def _note_classes(facts: ModuleFacts, statement: ast.ClassDef, *, wins: bool, ty
             return
         for stale in [qualname for qualname in facts.classes if qualname.partition(".")[0] == name]:
             del facts.classes[stale]
-    for cls in _classes(statement, "", facts.whole):
+    for cls in _classes([statement], "", facts.whole):
         if "<locals>" in cls.qualname:
             facts.local_classes.append(cls)
         else:
@@ -137,14 +129,6 @@ def _applied(call: ast.Call) -> Iterator[Applied]:
     match call:
         case ast.Call(func=func, args=[ast.Name(id=target)], keywords=[]) if not target.startswith("__"):
             yield Applied(read_mark(func), target)
-
-
-def _import_statements(body: list[ast.stmt]) -> Iterator[ast.Import | ast.ImportFrom]:
-    for statement in simple_statements(body):
-        if isinstance(statement, ast.Import | ast.ImportFrom):
-            yield statement
-        elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            yield from _import_statements(statement.body)
 
 
 def _note_imports(facts: ModuleFacts, statement: ast.Import | ast.ImportFrom, package: list[str]) -> None:

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from homeport.build.scanner.statements import has_blocks
+
 
 class Placed(NamedTuple):
     """A statement, and where it stands among the branches around it."""
@@ -27,9 +29,8 @@ def module_statements(body: list[ast.stmt]) -> Iterator[Placed]:
         placed = pending.pop()
         statement = placed.statement
         yield placed
-        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            continue
-        pending.extend(reversed([*_inside(placed)]))
+        if has_blocks(statement):
+            pending.extend(reversed([*_inside(placed)]))
 
 
 def _inside(placed: Placed) -> Iterator[Placed]:
