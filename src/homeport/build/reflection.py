@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import select
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -27,6 +26,7 @@ from homeport.build.importing.api import (
 )
 from homeport.build.plan import Location, Plan
 from homeport.contracts.api import Contract
+from homeport.program import own_program
 
 PATIENCE = 60.0  # seconds that importing one service may take
 _BLOCK = 1 << 16
@@ -158,9 +158,8 @@ def _imported(request: ImportRequest, patience: float) -> Iterator[Iterator[Mess
         asked.write_bytes(msgspec.msgpack.encode(request))
         reading, writing = os.pipe()
         with said.open("wb") as output:
-            # As workers are started: the working folder must not stand in for modules that the application lacks.
             process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "homeport.build.importing", str(asked), str(writing)],
+                [*own_program(), "homeport.build.importing", str(asked), str(writing)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

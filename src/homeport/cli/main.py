@@ -66,6 +66,7 @@ def build() -> typer.Typer:
     from homeport.cli.commands.check import check
     from homeport.cli.commands.config import config
     from homeport.cli.commands.deploy import deploy
+    from homeport.cli.commands.diff import diff
     from homeport.cli.commands.doctor import doctor
     from homeport.cli.commands.drain import drain
     from homeport.cli.commands.eject import eject
@@ -97,7 +98,7 @@ def build() -> typer.Typer:
         RUNNING: (run, stop),
         LOOKING: (ps, services, why, watch, logs, policy),
         CHANGING: (call, scale, restart, deploy, drain, eject, forgive),
-        PROJECT: (new, check, explain, graph, doctor, version),
+        PROJECT: (new, check, explain, graph, diff, doctor, version),
     }
     for panel, commands in panels.items():
         for command in commands:

@@ -20,6 +20,7 @@ from homeport.build.generator.registry_rows import (
     StartRow,
     encode,
 )
+from homeport.build.generator.registry_text import text_of
 from homeport.build.plan import Plan, PlannedService
 from homeport.build.reflection import Reflection
 
@@ -41,10 +42,8 @@ class BuiltRegistry(msgspec.Struct, frozen=True, kw_only=True):
         return pack(rows, python, __version__)
 
     def to_json(self) -> str:
-        """The registry for people and diffs: keys in order, nothing that differs from machine to machine."""
-        services = {name: _readable(row) for name, row in self.services.items()}
-        text = {"application": self.head, "calls": self.graph.calls, "start": self.start, "services": services}
-        return msgspec.json.format(msgspec.json.encode(text, order="sorted"), indent=2).decode() + "\n"
+        """The registry for people and diffs."""
+        return text_of(self.head, self.graph, self.start, self.services)
 
 
 def built_registry(plan: Plan, reflection: Reflection | None = None, source: str = "") -> BuiltRegistry:
@@ -112,10 +111,3 @@ def _groups(plan: Plan, rows: dict[str, ServiceRow]) -> list[StartGroup]:
         StartGroup(services=names, modules=tuple(sorted({m for name in names for m in rows[name].modules})))
         for names in groups
     ]
-
-
-def _readable(row: ServiceRow) -> dict[str, object]:
-    """Without what is derived from the rest: lists of files are long, and differ with every new helper."""
-    service: dict[str, object] = msgspec.to_builtins(row.service)
-    del service["files"]
-    return {**service, "contract": row.contract, "modules": row.modules}
