@@ -150,7 +150,7 @@ LINES = (
     Line("the judge was asleep", "health/detector.py", "self._slept += late", "sick_detector"),
     Line(
         "a live process is not gone",
-        "registry/workers.py",
+        "registry/leases.py",
         "if not self._is_alive(record):\n            await self._end(record, self._ledger.cause(LEASE_EXPIRED",
         "silent_worker,weather",
         "if True:\n            await self._end(record, self._ledger.cause(LEASE_EXPIRED",
@@ -158,8 +158,8 @@ LINES = (
     Line("beat", "worker/heartbeat.py", "reply = link.call(_BEAT, beat)", "sick_detector", 'reply = {"known": True}'),
     Line(
         "give time after a restart",
-        "registry/workers.py",
-        "self.leases.open(record.id, record.ttl, self._clock.now(), grace=record.ttl)",
+        "registry/leases.py",
+        "self._detector.open(record.id, record.ttl, self._clock.now(), grace=record.ttl)",
         "known_to_be_gone",
     ),
     Line(

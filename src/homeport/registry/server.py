@@ -128,7 +128,7 @@ class Registry:
     async def open_session(self, request: OpenSession) -> SessionOpened:
         checks.session(request)
         await self._respect(request.store, request.revision)
-        resumed = await self._workers.open(request)
+        resumed = await self._workers.leases.open(request)
         return SessionOpened(
             session=request.session,
             store=self._ledger.store.id,
@@ -142,7 +142,7 @@ class Registry:
         return HeartbeatReply(known=known, revision=self._catalog.revision)
 
     async def close_session(self, session: str, cause: Cause) -> None:
-        await self._workers.close(session, cause)
+        await self._workers.leases.close(session, cause)
 
     async def register(self, request: Register) -> Registered:
         checks.registration(request)
@@ -208,7 +208,7 @@ class Registry:
     async def lost(self, instance: str, evidence: str) -> None:
         """A caller's connection to an instance broke: find out at once whether it lives."""
         if instance in self._catalog.instances:
-            await self._workers.lost(self._catalog.instances[instance], evidence)
+            await self._workers.leases.lost(self._catalog.instances[instance], evidence)
             self._outsiders.lost(instance, evidence)
 
     async def forgive(self, instance: str, cause: Cause) -> bool:
@@ -269,11 +269,11 @@ class Registry:
 
     def worker_gone(self, worker: str, cause: Cause) -> asyncio.Task[None]:
         """The worker's process has ended, and with it all its instances; awaiting the task is optional."""
-        return self._tasks.create_task(self._workers.worker_gone(worker, cause), name=f"registry.gone.{worker}")
+        return self._tasks.create_task(self._workers.leases.worker_gone(worker, cause), name=f"registry.gone.{worker}")
 
     def ailing(self) -> dict[str, str]:
         """Workers whose process runs and whose loop does not, and what shows it."""
-        return self._workers.ailing()
+        return self._workers.leases.ailing()
 
     def instances_at(self, worker: str, service: str) -> list[str]:
         """Ids of the worker's instances of a service that are not draining, newest first."""
@@ -376,7 +376,7 @@ class Registry:
     async def _tick_forever(self) -> None:
         while True:
             await self._clock.sleep(PERIOD)
-            await self._workers.tick()
+            await self._workers.leases.tick()
             await self._outsiders.tick()
             await self._ejections.tick()
             await self._wellbeing.tick()
@@ -392,10 +392,10 @@ class Registry:
 
     def _update_completeness(self) -> None:
         # After a crash the journal may lack its last moments, and with them sessions that nobody knows of here.
-        expecting = bool(self._workers.unresumed) or not self.recovery.clean
+        expecting = bool(self._workers.leases.unresumed) or not self.recovery.clean
         if expecting and self._clock.now() < self._resume_by:
             completeness = Completeness.PARTIAL
-        elif self._workers.leases.suspect or self._outsiders.leases.suspect:
+        elif self._workers.leases.doubtful or self._outsiders.leases.suspect:
             completeness = Completeness.SUSPECT
         else:
             completeness = Completeness.COMPLETE
