@@ -14,7 +14,7 @@ from homeport.build.scanner.flow import Placed
 from homeport.build.scanner.wrappers import Wrapper, read_wrapper
 
 
-class Imported(msgspec.Struct, frozen=True, tag="i"):
+class Imported(msgspec.Struct, frozen=True, tag="i", array_like=True, gc=False):
     """A name that stands for a module, or for ``name`` of it."""
 
     module: str  # absolute
@@ -22,7 +22,7 @@ class Imported(msgspec.Struct, frozen=True, tag="i"):
     line: int = 0
 
 
-class Alias(msgspec.Struct, frozen=True, tag="a"):
+class Alias(msgspec.Struct, frozen=True, tag="a", array_like=True, gc=False):
     """A name given to another name, or to a type: ``pay = shop.payments``, ``type Pay = Payments | None``."""
 
     target: str
@@ -30,14 +30,14 @@ class Alias(msgspec.Struct, frozen=True, tag="a"):
     optional: bool = False  # as a type, it also allows None
 
 
-class OwnClass(msgspec.Struct, frozen=True, tag="c"):
+class OwnClass(msgspec.Struct, frozen=True, tag="c", array_like=True, gc=False):
     """A class at the top level of the file."""
 
     qualname: str
     line: int = 0
 
 
-class OwnFunction(msgspec.Struct, frozen=True, tag="f"):
+class OwnFunction(msgspec.Struct, frozen=True, tag="f", array_like=True, gc=False):
     """A function at the top level of the file."""
 
     is_async: bool = False
@@ -45,21 +45,21 @@ class OwnFunction(msgspec.Struct, frozen=True, tag="f"):
     line: int = 0
 
 
-class Made(msgspec.Struct, frozen=True, tag="m"):
+class Made(msgspec.Struct, frozen=True, tag="m", array_like=True, gc=False):
     """A value that a call made: ``big = partial(service, replicas=3)``."""
 
     call: Mark
     line: int = 0
 
 
-class Constant(msgspec.Struct, frozen=True, tag="k"):
+class Constant(msgspec.Struct, frozen=True, tag="k", array_like=True, gc=False):
     """A plain value, written out: ``REPLICAS = 3``."""
 
     value: object
     line: int = 0
 
 
-class Defined(msgspec.Struct, frozen=True, tag="d"):
+class Defined(msgspec.Struct, frozen=True, tag="d", array_like=True, gc=False):
     """A name that the file gives some other value."""
 
     line: int = 0
@@ -68,14 +68,14 @@ class Defined(msgspec.Struct, frozen=True, tag="d"):
 Binding = Imported | Alias | OwnClass | OwnFunction | Made | Constant | Defined
 
 
-class Star(msgspec.Struct, frozen=True):
+class Star(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """``from module import *``."""
 
     module: str  # absolute
     line: int = 0
 
 
-class Names(msgspec.Struct, frozen=True, kw_only=True):
+class Names(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """All that the top level of a module binds.
 
     A name bound again and again keeps its history, for what stands in between; the branch of ``except`` or ``else`` is

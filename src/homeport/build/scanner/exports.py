@@ -9,7 +9,7 @@ import msgspec
 from homeport.build.scanner.expressions import dotted
 
 
-class Exports(msgspec.Struct, frozen=True, kw_only=True):
+class Exports(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """What ``__all__`` says, as far as it is written out."""
 
     defined: bool = False  # False: all names without a leading underscore

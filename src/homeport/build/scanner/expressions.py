@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 
-class Mark(msgspec.Struct, frozen=True, kw_only=True):
+class Mark(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """A decorator, or a call such as ``dependency(...)``: which name, with which options."""
 
     name: str  # dotted, as written: "hp.service"
@@ -34,7 +34,7 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
         return f"({shown}) is computed, but the scan reads only literals and constants; write the value itself"
 
 
-class TypeName(msgspec.Struct, frozen=True, kw_only=True):
+class TypeName(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """What an annotation says, as far as it may name one class."""
 
     name: str = ""  # dotted, as written; "" when it names no single class
@@ -42,7 +42,7 @@ class TypeName(msgspec.Struct, frozen=True, kw_only=True):
     class_variable: bool = False
 
 
-class Unread(msgspec.Struct, frozen=True):
+class Unread(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Stands for a value that is not written out."""
 
 

@@ -17,21 +17,21 @@ from homeport.build.scanner.parsing import Unparsable, parse
 from homeport.build.scanner.statements import classes_below, imports_below
 
 
-class MarkedFunction(msgspec.Struct, frozen=True):
+class MarkedFunction(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A function outside any class that has decorators."""
 
     name: str
     marks: tuple[Mark, ...]
 
 
-class Applied(msgspec.Struct, frozen=True):
+class Applied(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A call at the top level that may decorate a class: ``service(Payments)``, ``service(replicas=2)(Payments)``."""
 
     mark: Mark
     target: str
 
 
-class ModuleFacts(msgspec.Struct, kw_only=True):
+class ModuleFacts(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     """One module: what its names stand for, what it imports, which classes it has."""
 
     module: str

@@ -9,7 +9,7 @@ import msgspec
 from homeport.build.scanner.expressions import Mark, TypeName, read_mark, read_type
 
 
-class Field(msgspec.Struct, frozen=True, kw_only=True):
+class Field(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """A name with a type or a value: in a class body, or among the parameters of a function."""
 
     name: str

@@ -13,7 +13,7 @@ _LARGEST_BODY = 300  # nodes; who decorates writes less
 _ABOUT_TYPES = {"callable", "isinstance", "issubclass", "type", "None", "inspect"}
 
 
-class Parameter(msgspec.Struct, frozen=True, kw_only=True):
+class Parameter(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     name: str
     kind: str  # positional, keyword, rest (`*args`), options (`**options`)
     default: object = None
@@ -22,14 +22,14 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     computed: bool = False  # has a default, but no plain one
 
 
-class WrappedCall(msgspec.Struct, frozen=True):
+class WrappedCall(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A call in the body of a function."""
 
     call: Mark
     conditional: bool  # depends on more than what is decorated
 
 
-class Wrapper(msgspec.Struct, frozen=True, kw_only=True):
+class Wrapper(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """A function as far as it may mark classes."""
 
     parameters: tuple[Parameter, ...] = ()
