@@ -8,24 +8,25 @@ from typing import Any
 
 import msgspec
 
-from homeport.build.scanner.calls import Place, Use, is_open, place_of, place_of_call, read_arguments
+from homeport.build.scanner.calls import Place, Use, is_open, place_of, read_arguments
 from homeport.build.scanner.expressions import dotted
+from homeport.build.scanner.locals import Locals
 from homeport.build.scanner.nodes import FIELDS
 from homeport.build.scanner.outcomes import Outcomes
 
 AnyFunction = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-class Stored(msgspec.Struct, frozen=True):
+class Stored(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """``self.<attribute> = <value>``."""
 
     attribute: str
-    value: str  # dotted, as written; "" for what is neither a name nor a call of one
+    value: str  # as in ``BodyFacts.called``; "" for what is neither a name nor a call of one
     called: bool  # it is the result of calling that name
     line: int
 
 
-class BodyFacts(msgspec.Struct, frozen=True, kw_only=True):
+class BodyFacts(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """One function body; nested functions belong to it, as far as they do not have a ``self`` of their own."""
 
     uses: tuple[Use, ...] = ()  # in order of place
@@ -34,7 +35,9 @@ class BodyFacts(msgspec.Struct, frozen=True, kw_only=True):
     changed: tuple[Place, ...] = ()  # attributes of self whose items are assigned or deleted
     looked_up: tuple[Place, ...] = ()  # getattr(self, name) with a computed name
     handed_on: tuple[Place, ...] = ()  # self itself as an argument of the call named
-    called: tuple[Place, ...] = ()  # functions called by name on the thread of the function: "time.sleep", "self.x"
+    # What it calls by name on its own thread: `time.sleep`, `self.x.y`, `open().read` for a method of what another call
+    # made; `:time.sleep` when the function imports that itself. Names that are its own variables are left out.
+    called: tuple[Place, ...] = ()
     calls_super: bool = False
     yields: bool = False
 
@@ -42,103 +45,70 @@ class BodyFacts(msgspec.Struct, frozen=True, kw_only=True):
 EMPTY_BODY = BodyFacts()
 
 
-def read_body(node: AnyFunction, self_name: str) -> BodyFacts:
-    """The facts of a function's body; ``self_name`` is its first parameter, "" when that is no instance."""
-    reading = _Reading(self_name)
-    reading.walk(node.body)
-    return BodyFacts(
-        uses=tuple(sorted(_uses(node, reading), key=lambda use: (use.line, use.column, use.end_line, use.end_column))),
-        assigned=frozenset(reading.assigned),
-        stored=_in_order(reading.stored),
-        changed=_in_order(reading.changed),
-        looked_up=_in_order(reading.looked_up),
-        handed_on=_in_order(reading.handed_on),
-        called=_in_order(reading.called),
-        calls_super=reading.calls_super,
-        yields=reading.yields,
-    )
+class BodyReading:
+    """Walks a function body, nested functions after the rest; ``self_name`` is "" for one without ``self``."""
 
-
-def _in_order(found: list[Any]) -> tuple[Any, ...]:
-    return tuple(sorted(found, key=lambda place: (place.line, getattr(place, "column", 0))))
-
-
-def _uses(node: AnyFunction, reading: _Reading) -> Iterator[Use]:
-    if not reading.found and not reading.aliases:
-        return
-    outcomes = Outcomes(node)
-    for owner, attribute, call in reading.found:
-        yield _use(attribute, owner, call, outcomes)
-    for call in reading.named_calls if reading.aliases else ():
-        yield from _uses_through_aliases(call, reading.aliases, outcomes)
-
-
-def _uses_through_aliases(call: ast.Call, aliases: dict[str, _Alias], outcomes: Outcomes) -> Iterator[Use]:
-    """``p = self.payments`` and then ``p.process()``; ``process = self.payments.process`` and then ``process()``."""
-    match call.func:
-        case ast.Name(id=name):
-            method = ""
-        case ast.Attribute(value=ast.Name(id=name), attr=method):
-            pass
-        case _:
-            return
-    alias = aliases.get(name)
-    if alias is None:
-        return
-    certain = alias.certain and outcomes.stores[name] == alias.times
-    for attribute, bound in dict.fromkeys(alias.meant):
-        if bool(bound) != bool(method):
-            yield _use(attribute, call.func, call, outcomes, bound or method, certain=certain)
-
-
-def _use(
-    attribute: str, owner: ast.expr, call: ast.Call, outcomes: Outcomes, method: str = "", *, certain: bool = True
-) -> Use:
-    place, (open_positional, open_named) = place_of(call.func), is_open(call)
-    taken, results = outcomes.of_call(call)
-    return Use(
-        attribute=attribute,
-        method=method or call.func.attr,  # type: ignore[attr-defined]  # without an alias it is an attribute
-        line=owner.lineno,
-        column=owner.col_offset + 1,
-        end_line=place.end_line,
-        end_column=place.end_column,
-        certain=certain,
-        arguments=read_arguments(call),
-        open_positional=open_positional,
-        open_named=open_named,
-        taken=taken,
-        results=results,
-    )
-
-
-class _Alias:
-    """A local name for attributes of self, or for methods of those."""
-
-    def __init__(self) -> None:
-        self.meant: list[tuple[str, str]] = []
-        self.times = 0  # it was given such a value
-        self.certain = True  # those values can be nothing else
-
-
-class _Reading:
-    """Walks a function body, nested functions after the rest."""
-
-    def __init__(self, self_name: str) -> None:
-        self._self = self_name
-        self.found: list[tuple[ast.expr, str, ast.Call]] = []
-        self.named_calls: list[ast.Call] = []
-        self.aliases: dict[str, _Alias] = {}
-        self.assigned: set[str] = set()
-        self.stored: list[Stored] = []
-        self.changed: list[Place] = []
-        self.looked_up: list[Place] = []
-        self.handed_on: list[Place] = []
-        self.called: list[Place] = []
-        self.calls_super = self.yields = False
+    def __init__(self, function: AnyFunction, self_name: str) -> None:
+        self._function, self._self = function, self_name
+        self._found: list[tuple[ast.expr, str, ast.Call]] = []
+        self._named_calls: list[ast.Call] = []
+        self._aliases: dict[str, _Alias] = {}
+        self._locals = Locals(function)
+        self._stored: list[Stored] = []
+        self._changed: list[Place] = []
+        self._looked_up: list[Place] = []
+        self._handed_on: list[Place] = []
+        self._called: list[Place] = []
+        self._calls_super = self._yields = False
         self._elsewhere = False  # inside a function that may run in a thread
         self._nested: list[Any] = []
-        self._visitors: dict[type, Callable[[Any], None]] = {
+        self.assigned: set[str] = set()
+        self._walk_all()
+
+    def facts(self, own: frozenset[str] = frozenset()) -> BodyFacts:
+        """What was read; of ``own``, attributes that are certainly no handles, less is told."""
+        return BodyFacts(
+            uses=tuple(sorted(self._uses(own), key=lambda use: (use.line, use.column, use.end_line, use.end_column))),
+            assigned=frozenset(self.assigned),
+            stored=_in_order(
+                [msgspec.structs.replace(one, value=self._locals.meaning(one.value)) for one in self._stored]
+            ),
+            changed=_in_order(self._changed),
+            looked_up=_in_order(self._looked_up),
+            handed_on=_in_order(self._handed_on),
+            called=_in_order([*self._called_outside()]),
+            calls_super=self._calls_super,
+            yields=self._yields,
+        )
+
+    @property
+    def injected(self) -> set[str]:
+        """Attributes that are given a parameter of the function."""
+        return {one.attribute for one in self._stored if not one.called and one.value in self._locals.parameters}
+
+    def _uses(self, own: frozenset[str]) -> Iterator[Use]:
+        outcomes: Outcomes | None = None
+        for owner, attribute, call in self._found:
+            if attribute in own:
+                yield _use(attribute, owner, call)
+            else:
+                outcomes = outcomes or Outcomes(self._function)
+                yield _use(attribute, owner, call, outcomes)
+        if not all(attribute in own for alias in self._aliases.values() for attribute, _ in alias.meant):
+            outcomes = outcomes or Outcomes(self._function)
+            for call in self._named_calls:
+                yield from _uses_through_aliases(call, self._aliases, outcomes)
+
+    def _called_outside(self) -> Iterator[Place]:
+        for place in self._called:
+            meaning = place.name if place.name.startswith("self.") else self._locals.meaning(place.name)
+            if meaning:
+                yield msgspec.structs.replace(place, name=meaning)
+
+    # -- walking -------------------------------------------------------------------------------------------------------
+
+    def _walk_all(self) -> None:
+        visitors: dict[type, Callable[[Any], None]] = {
             ast.Call: self._visit_call,
             ast.Assign: self._visit_assign,
             ast.AnnAssign: self._visit_assign,
@@ -146,36 +116,42 @@ class _Reading:
             ast.For: self._visit_for,
             ast.AsyncFor: self._visit_for,
             ast.comprehension: self._visit_for,
+            ast.With: self._visit_with,
             ast.Subscript: self._visit_subscript,
             ast.Yield: self._visit_yield,
             ast.YieldFrom: self._visit_yield,
+            ast.Import: self._locals.take_import,
+            ast.ImportFrom: self._locals.take_import,
         }
-
-    def walk(self, body: list[ast.stmt]) -> None:
-        self._walk([*body])
+        self._walk([*self._function.body], visitors)
         # Those within a nested `def` or lambda come last, for such a function may run elsewhere.
         waiting = [(node, False) for node in self._nested]
         while waiting:
             node, elsewhere = waiting.pop()
             self._nested = []
             self._elsewhere = elsewhere or not isinstance(node, ast.AsyncFunctionDef)
-            yields = self.yields
-            self._walk([*_outer_parts(node), *(node.body if isinstance(node.body, list) else [node.body])])
-            self.yields = yields
+            self._locals.take_parameters(node.args)
+            yields = self._yields
+            self._walk([*_outer_parts(node), *(node.body if isinstance(node.body, list) else [node.body])], visitors)
+            self._yields = yields
             waiting.extend((inner, self._elsewhere) for inner in self._nested)
 
-    def _walk(self, pending: list[Any]) -> None:
-        visitors = self._visitors
+    def _walk(self, pending: list[Any], visitors: dict[type, Callable[[Any], None]]) -> None:
+        stores = self._locals.stores
         while pending:
             node = pending.pop()
             kind = type(node)
-            fields = FIELDS.get(kind)
-            if not fields:
+            if kind is ast.Name:
+                if type(node.ctx) is ast.Store:
+                    stores.append(node.id)
                 continue
             if kind is ast.Attribute:
                 if type(node.ctx) is not ast.Load and self._is_self(node.value):
                     self.assigned.add(node.attr)
                 pending.append(node.value)
+                continue
+            fields = FIELDS.get(kind)
+            if not fields:
                 continue
             if kind in _FUNCTIONS:
                 if not self._is_shadowed(node.args):
@@ -184,7 +160,7 @@ class _Reading:
             visit = visitors.get(kind)
             if visit is not None:
                 visit(node)
-            # Most of the time of a scan is spent here, so no call to push_children.
+            # Most of the time of a scan is spent here, so no helper function.
             for name in fields:
                 value = getattr(node, name)
                 if value.__class__ is list:
@@ -198,31 +174,31 @@ class _Reading:
             owner = self._own_attribute(func.value)
             if owner:
                 # of `self`, which tells where the use stands
-                self.found.append((getattr(func.value, "value", func.value), owner, call))
+                self._found.append((getattr(func.value, "value", func.value), owner, call))
             elif type(func.value) is ast.Name:
-                self.named_calls.append(call)
+                self._named_calls.append(call)
         elif type(func) is ast.Name:
-            self.named_calls.append(call)
+            self._named_calls.append(call)
             self._visit_builtin(func.id, call)
         for argument in call.args:
-            if type(argument) is ast.Name and argument.id == self._self and self._self:
+            if type(argument) is ast.Name and argument.id == self._self:
                 place = place_of(argument, dotted(func))
-                if place.name not in ("getattr", "setattr", "hasattr", "super", "isinstance", "type", "vars"):
-                    self.handed_on.append(place)
+                if place.name not in _ASKING:
+                    self._handed_on.append(place)
         if not self._elsewhere:
-            place = place_of_call(call)
-            if place.name:
-                self.called.append(self._canonical(place))
+            name = _called_name(func)
+            if name:
+                self._called.append(place_of(func, self._canonical(name)))
 
     def _visit_builtin(self, name: str, call: ast.Call) -> None:
         if name == "super":
-            self.calls_super = True
+            self._calls_super = True
         elif name == "setattr" and len(call.args) == 3 and self._is_self(call.args[0]):
             attribute = _text(call.args[1])
             if attribute:
                 self.assigned.add(attribute)
         elif name == "getattr" and len(call.args) >= 2 and self._is_self(call.args[0]) and not _text(call.args[1]):
-            self.looked_up.append(place_of(call, "getattr"))
+            self._looked_up.append(place_of(call, "getattr"))
 
     def _visit_assign(self, node: Any) -> None:
         if node.value is None:
@@ -234,13 +210,20 @@ class _Reading:
         if isinstance(node.iter, ast.Tuple | ast.List) and isinstance(node.target, ast.Name):
             self._name(node.target.id, node.iter.elts)
 
+    def _visit_with(self, node: ast.With) -> None:
+        for item in node.items:
+            if isinstance(item.optional_vars, ast.Name):
+                self._locals.take_made(item.optional_vars.id, item.context_expr)
+
     def _visit_subscript(self, node: ast.Subscript) -> None:
         attribute = self._own_attribute(node.value) if type(node.ctx) is not ast.Load else ""
         if attribute:
-            self.changed.append(place_of(node, attribute))
+            self._changed.append(place_of(node, attribute))
 
     def _visit_yield(self, _node: Any) -> None:
-        self.yields = True
+        self._yields = True
+
+    # -- what names stand for ------------------------------------------------------------------------------------------
 
     def _give(self, target: ast.expr, value: ast.expr) -> None:
         if isinstance(target, ast.Tuple | ast.List):
@@ -248,23 +231,21 @@ class _Reading:
                 for one, its_value in zip(target.elts, value.elts, strict=True):
                     self._give(one, its_value)
         elif isinstance(target, ast.Attribute) and self._is_self(target.value):
-            self._store(target, value)
+            called = isinstance(value, ast.Call)
+            name = dotted(value.func if isinstance(value, ast.Call) else value)
+            self._stored.append(Stored(target.attr, name, called, target.lineno))
         elif isinstance(target, ast.Name):
+            self._locals.take_made(target.id, value)
             self._name(target.id, [value])
 
     def _name(self, name: str, values: list[ast.expr]) -> None:
         """The name stands for one of these values."""
         meant = [one for value in values for one in self._meant_by(value)]
         if any(meant):
-            alias = self.aliases.setdefault(name, _Alias())
+            alias = self._aliases.setdefault(name, _Alias())
             alias.times += 1
             alias.certain &= all(meant)
             alias.meant.extend(one for one in meant if one is not None)
-
-    def _store(self, target: ast.Attribute, value: ast.expr) -> None:
-        called = isinstance(value, ast.Call)
-        name = dotted(value.func if isinstance(value, ast.Call) else value)
-        self.stored.append(Stored(target.attr, name, called, target.lineno))
 
     def _meant_by(self, value: ast.expr) -> Iterator[tuple[str, str] | None]:
         """The attributes of self, or methods of those, that a value may be; None for anything else."""
@@ -292,9 +273,9 @@ class _Reading:
                 return _text(name)
         return ""
 
-    def _canonical(self, place: Place) -> Place:
-        first, dot, rest = place.name.partition(".")
-        return msgspec.structs.replace(place, name=f"self.{rest}") if dot and first == self._self else place
+    def _canonical(self, name: str) -> str:
+        first, dot, rest = name.partition(".")
+        return f"self.{rest}" if dot and first == self._self else name
 
     def _is_self(self, node: ast.expr) -> bool:
         return type(node) is ast.Name and node.id == self._self
@@ -304,7 +285,82 @@ class _Reading:
         return any(argument.arg == self._self for argument in names)
 
 
+class _Alias:
+    """A local name for attributes of self, or for methods of those."""
+
+    def __init__(self) -> None:
+        self.meant: list[tuple[str, str]] = []
+        self.times = 0  # it was given such a value
+        self.certain = True  # those values can be nothing else
+
+
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_ASKING = ("getattr", "setattr", "hasattr", "super", "isinstance", "type", "vars", "id", "repr", "str", "hash")
+
+
+def _uses_through_aliases(call: ast.Call, aliases: dict[str, _Alias], outcomes: Outcomes) -> Iterator[Use]:
+    """``p = self.payments`` and then ``p.process()``; ``process = self.payments.process`` and then ``process()``."""
+    match call.func:
+        case ast.Name(id=name):
+            method = ""
+        case ast.Attribute(value=ast.Name(id=name), attr=method):
+            pass
+        case _:
+            return
+    alias = aliases.get(name)
+    if alias is None:
+        return
+    certain = alias.certain and outcomes.stores[name] == alias.times
+    for attribute, bound in dict.fromkeys(alias.meant):
+        if bool(bound) != bool(method):
+            yield _use(attribute, call.func, call, outcomes, bound or method, certain=certain)
+
+
+def _use(
+    attribute: str,
+    owner: ast.expr,
+    call: ast.Call,
+    outcomes: Outcomes | None = None,
+    method: str = "",
+    *,
+    certain: bool = True,
+) -> Use:
+    place = place_of(call.func)
+    use = Use(
+        attribute=attribute,
+        method=method or call.func.attr,  # type: ignore[attr-defined]  # without an alias it is an attribute
+        line=owner.lineno,
+        column=owner.col_offset + 1,
+        end_line=place.end_line,
+        end_column=place.end_column,
+        certain=certain,
+    )
+    if outcomes is None:
+        return use
+    taken, results = outcomes.of_call(call)
+    open_positional, open_named = is_open(call)
+    return msgspec.structs.replace(
+        use,
+        arguments=read_arguments(call),
+        open_positional=open_positional,
+        open_named=open_named,
+        taken=taken,
+        results=results,
+    )
+
+
+def _called_name(func: ast.expr) -> str:
+    """``a.b`` for such a function, ``a.b().c`` for a method of what a call made, and so on."""
+    methods: list[str] = []
+    while type(func) is ast.Attribute and type(func.value) is ast.Call:
+        methods.append(func.attr)
+        func = func.value.func
+    name = dotted(func)
+    return "().".join([name, *reversed(methods)]) if name else ""
+
+
+def _in_order(found: list[Any]) -> tuple[Any, ...]:
+    return tuple(sorted(found, key=lambda place: (place.line, getattr(place, "column", 0))))
 
 
 def _outer_parts(node: Any) -> Iterator[Any]:

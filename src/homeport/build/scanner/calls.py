@@ -6,10 +6,8 @@ import ast
 
 import msgspec
 
-from homeport.build.scanner.expressions import dotted
 
-
-class Place(msgspec.Struct, frozen=True):
+class Place(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A piece of source; lines and columns from 1, the end exclusive. ``name`` says which name stands there."""
 
     name: str
@@ -19,7 +17,7 @@ class Place(msgspec.Struct, frozen=True):
     end_column: int
 
 
-class Argument(msgspec.Struct, frozen=True):
+class Argument(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One argument of a call."""
 
     name: str  # "": by position
@@ -31,7 +29,7 @@ class Argument(msgspec.Struct, frozen=True):
     end_column: int
 
 
-class Consumed(msgspec.Struct, frozen=True):
+class Consumed(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What an expression does with a result."""
 
     # for, async for, await, subscript, attribute, arithmetic, comparison, test, text, call, builtin, dropped, return
@@ -43,7 +41,7 @@ class Consumed(msgspec.Struct, frozen=True):
     end_column: int
 
 
-class Use(msgspec.Struct, frozen=True, kw_only=True):
+class Use(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """``self.<attribute>.<method>(...)``, be it through another name for ``self.<attribute>``."""
 
     attribute: str
@@ -69,9 +67,9 @@ _NO_LITERAL = (ValueError, TypeError, RecursionError, MemoryError, OverflowError
 
 def read_arguments(call: ast.Call) -> tuple[Argument, ...]:
     """The arguments of a call, without those behind stars."""
-    given = [("", node) for node in call.args if not isinstance(node, ast.Starred)]
-    given.extend((keyword.arg, keyword.value) for keyword in call.keywords if keyword.arg is not None)
-    return tuple(_argument(name, node) for name, node in given)
+    given = [_argument("", node, node) for node in call.args if not isinstance(node, ast.Starred)]
+    named = (keyword for keyword in call.keywords if keyword.arg is not None)
+    return (*given, *(_argument(str(keyword.arg), keyword.value, keyword) for keyword in named))
 
 
 def is_open(call: ast.Call) -> tuple[bool, bool]:
@@ -87,15 +85,10 @@ def place_of(node: ast.expr | ast.stmt | ast.keyword, name: str = "") -> Place:
     return Place(name, node.lineno, node.col_offset + 1, end_line, end_column + 1)
 
 
-def place_of_call(call: ast.Call) -> Place:
-    """The dotted name that a call calls; its name is empty when it calls something else."""
-    return place_of(call.func, dotted(call.func))
-
-
-def _argument(name: str, node: ast.expr) -> Argument:
+def _argument(name: str, node: ast.expr, whole: ast.expr | ast.keyword) -> Argument:
     literal = _literal(node)
     shown = ast.unparse(node) if literal else ""
-    at = place_of(node)
+    at = place_of(whole)
     if len(shown) > _LONGEST_SHOWN:
         shown = f"{shown[: _LONGEST_SHOWN - 1]}…"
     return Argument(name, literal, shown, at.line, at.column, at.end_line, at.end_column)

@@ -8,15 +8,18 @@ from typing import Protocol
 
 import msgspec
 
+from homeport.build.scanner.calls import Place, place_of
 from homeport.build.scanner.expressions import Mark, dotted, read_mark
-from homeport.build.scanner.fields import Field, read_field
-from homeport.build.scanner.functions import FunctionFacts, read_function
+from homeport.build.scanner.fields import Field, read_field, type_text
+from homeport.build.scanner.functions import FunctionFacts, FunctionReading
+from homeport.build.scanner.statements import simple_statements
 
 
-class ClassBody(msgspec.Struct, frozen=True, kw_only=True):
+class ClassBody(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     fields: tuple[Field, ...]
     bound: frozenset[str]  # names that have a value on the class
     functions: tuple[FunctionFacts, ...]
+    mutable: tuple[Place, ...] = ()  # names with a list, dict or set as their value, which all instances share
 
     def functions_named(self, name: str) -> list[FunctionFacts]:
         return [function for function in self.functions if function.name == name]
@@ -33,7 +36,7 @@ class ClassLike(Protocol):
         """Then its fields are parameters of the ``__init__`` that it is given."""
 
 
-class ClassFacts(msgspec.Struct, frozen=True, kw_only=True):
+class ClassFacts(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """One class statement."""
 
     name: str
@@ -51,19 +54,24 @@ class ClassFacts(msgspec.Struct, frozen=True, kw_only=True):
         return any(mark.name.rpartition(".")[2] == "dataclass" for mark in self.marks)
 
 
+_HARDLY_SERVICES = frozenset(
+    {"dataclass", "define", "final", "frozen", "runtime_checkable", "total_ordering", "unique"}
+)
 UNREAD = ClassBody(fields=(), bound=frozenset(), functions=())
 
 
 def read_class(node: ast.ClassDef, qualname: str, *, whole: bool = True) -> ClassFacts:
-    """The facts of a class; unless ``whole``, its body stays unread when no decorator marks it."""
-    reads = whole or bool(node.decorator_list)
+    """The facts of a class; unless ``whole``, its body stays unread when no decorator may mark it as a service."""
+    marks = tuple(read_mark(decorator) for decorator in node.decorator_list)
+    # A class with such a decorator may be a service after all: then its body is read when that is found out.
+    reads = whole or any(mark.name.rpartition(".")[2] not in _HARDLY_SERVICES for mark in marks)
     return ClassFacts(
         name=node.name,
         qualname=qualname,
         line=node.lineno,
         column=node.col_offset + 1,
         last_line=node.end_lineno or node.lineno,
-        marks=tuple(read_mark(decorator) for decorator in node.decorator_list),
+        marks=marks,
         bases=tuple(_base(base) for base in node.bases),
         body=_read_body(node) if reads else UNREAD,
         whole=reads,
@@ -73,28 +81,21 @@ def read_class(node: ast.ClassDef, qualname: str, *, whole: bool = True) -> Clas
 def _read_body(node: ast.ClassDef) -> ClassBody:
     fields: list[Field] = []
     bound: set[str] = set()
-    functions: list[FunctionFacts] = []
+    readings: list[FunctionReading] = []
+    mutable: list[Place] = []
     for statement in simple_statements(node.body):
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-            functions.append(read_function(statement))
+            readings.append(FunctionReading(statement))
         fields.extend(_fields(statement))
         bound.update(bound_names(statement))
-    return ClassBody(fields=tuple(fields), bound=frozenset(bound), functions=tuple(functions))
-
-
-def simple_statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements of one scope, with those inside ``if``, ``try``, ``with``, loops and ``match``."""
-    pending = body[::-1]  # no recursion: a long `elif` chain nests as deeply as it is long
-    while pending:
-        statement = pending.pop()
-        yield statement
-        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            continue
-        inner: list[ast.stmt] = list(getattr(statement, "body", ()))
-        for branch in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
-            inner.extend(branch.body)
-        inner.extend((*getattr(statement, "orelse", ()), *getattr(statement, "finalbody", ())))
-        pending.extend(reversed(inner))
+        mutable.extend(_mutable(statement))
+    own = frozenset(bound - {field.name for field in fields}).union(*(reading.own for reading in readings))
+    return ClassBody(
+        fields=tuple(fields),
+        bound=frozenset(bound),
+        functions=tuple(reading.facts(own) for reading in readings),
+        mutable=tuple(mutable),
+    )
 
 
 def bound_names(statement: ast.stmt) -> Iterator[str]:
@@ -137,3 +138,21 @@ def _fields(statement: ast.stmt) -> Iterator[Field]:
         for target in statement.targets:
             if isinstance(target, ast.Name):
                 yield read_field(target.id, None, statement.value, statement)
+
+
+_MUTABLE = ("list", "dict", "set", "deque", "defaultdict", "Counter", "OrderedDict")
+
+
+def _mutable(statement: ast.stmt) -> Iterator[Place]:
+    """``items: list = []``, unless it is said to be shared by ``ClassVar``."""
+    match statement:
+        case ast.Assign(targets=[ast.Name() as target], value=value):
+            pass
+        case ast.AnnAssign(target=ast.Name() as target, value=ast.expr() as value, annotation=annotation):
+            if "ClassVar" in type_text(annotation).partition("[")[0]:
+                return
+        case _:
+            return
+    made = dotted(value.func).rpartition(".")[2] if isinstance(value, ast.Call) else ""
+    if made in _MUTABLE or isinstance(value, ast.List | ast.Dict | ast.Set | ast.ListComp | ast.DictComp | ast.SetComp):
+        yield place_of(statement, target.id)
