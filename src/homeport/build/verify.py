@@ -18,7 +18,7 @@ _NEVER_IMPORTED = ("__main__", "setup")  # importing them runs a program
 
 def reflect_all(plan: Plan, patience: float = PATIENCE) -> Reflection:
     """Import every module that the plan was made from, and read dependencies from the classes: for ``verify()``."""
-    modules = [module_at(path.relative_to(plan.root).as_posix()) for path in _read(plan)]
+    modules = [module_at(path.relative_to(plan.root).as_posix()) for path in files_read(plan)]
     modules = [module for module in modules if module.rpartition(".")[2] not in _NEVER_IMPORTED]
     return reflect(plan, modules=modules, compare=True, patience=patience)
 
@@ -31,12 +31,13 @@ def verify(plan: Plan, reflection: Reflection) -> tuple[Finding, ...]:
         if seen is not None and not seen.fault:
             found.extend(_differences(service, seen))
     if not plan.attribute:
-        read = {path.relative_to(plan.root).as_posix() for path in _read(plan)}
+        read = {path.relative_to(plan.root).as_posix() for path in files_read(plan)}
         found.extend(_unlisted(plan, [one for one in reflection.marked if one.path in read]))
     return tuple(sorted(found, key=lambda one: (one.path, one.line, one.column, one.message)))
 
 
-def _read(plan: Plan) -> list[Path]:
+def files_read(plan: Plan) -> list[Path]:
+    """All files that were looked through for services."""
     scope = Path(plan.root, plan.scope)
     return list(python_files(scope, plan.exclude)) if scope.is_dir() else [scope]
 
