@@ -21,6 +21,8 @@ def main(argv: Sequence[str] | None = None, surroundings: Surroundings | None = 
 
     arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     surroundings = surroundings or Surroundings()
+    if arguments[0] == "--version":  # what every program answers; the command says more
+        arguments = ["version", *arguments[1:]]
     if arguments[0] == "run":
         from homeport.cli.quick import run_options
 
@@ -62,6 +64,7 @@ def build() -> typer.Typer:
     """All commands, in the order that help lists them."""
     import typer
 
+    from homeport.cli.commands.build import build as build_artefact
     from homeport.cli.commands.call import call
     from homeport.cli.commands.check import check
     from homeport.cli.commands.config import config
@@ -72,6 +75,7 @@ def build() -> typer.Typer:
     from homeport.cli.commands.eject import eject
     from homeport.cli.commands.explain import explain
     from homeport.cli.commands.forgive import forgive
+    from homeport.cli.commands.generate import generate
     from homeport.cli.commands.graph import graph
     from homeport.cli.commands.logs import logs
     from homeport.cli.commands.new import new
@@ -98,11 +102,12 @@ def build() -> typer.Typer:
         RUNNING: (run, stop),
         LOOKING: (ps, services, why, watch, logs, policy),
         CHANGING: (call, scale, restart, deploy, drain, eject, forgive),
-        PROJECT: (new, check, explain, graph, diff, doctor, version),
+        PROJECT: (new, check, explain, graph, diff, build_artefact, doctor, version),
     }
     for panel, commands in panels.items():
         for command in commands:
             app.command(rich_help_panel=panel)(command)
+    app.add_typer(generate, name="generate", rich_help_panel=PROJECT)
     app.add_typer(config, name="config", rich_help_panel=PROJECT)
     return app
 

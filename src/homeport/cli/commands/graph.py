@@ -56,6 +56,7 @@ def graph(
       homeport graph shop -o docs/shop.svg
       homeport graph --live --format mermaid
     """
+    from homeport.cli.files import write_text
     from homeport.cli.terminal import Terminal
 
     terminal = Terminal(json=as_json)
@@ -68,7 +69,7 @@ def graph(
     if show:
         _open(terminal, found, title)
     elif output is not None:
-        _write(output, _rendered(found, title, chosen))
+        write_text(surroundings.cwd() / output, _rendered(found, title, chosen))
         terminal.note(f"{terminal.symbols.ok} {output} ({chosen})")
     elif chosen == "text":
         _print(terminal, found)
@@ -134,23 +135,15 @@ def _rendered(graph: ServiceGraph, title: str, format: Format) -> str:
     return drawn[format](graph)
 
 
-def _write(file: Path, text: str) -> None:
-    from homeport.cli.errors import CommandError
-
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise CommandError(f"{file} cannot be written: {error.strerror}") from error
-
-
 def _open(terminal: Terminal, graph: ServiceGraph, title: str) -> None:
     import tempfile
     import webbrowser
 
+    from homeport.cli.files import write_text
+
     folder = Path(tempfile.mkdtemp(prefix="homeport-graph-"))
     file = folder / "graph.svg"
-    _write(file, _rendered(graph, title, "svg"))
+    write_text(file, _rendered(graph, title, "svg"))
     if webbrowser.open(file.as_uri()):
         terminal.note(f"{terminal.symbols.ok} opened {file}")
     else:

@@ -11,7 +11,7 @@ from homeport.build.generator.client.spelling import BUILTINS, MODULES, class_na
 from homeport.contracts.api import Contract, ErrorContract, Schema
 from homeport.contracts.fingerprint import bare, canonical, reachable
 
-_SCHEMAS_BY_NAME = frozenset({"properties", "$defs", "patternProperties"})
+ROW_TAG = "type"  # rows have no names for their columns; msgspec wants one for the tag
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,8 +57,9 @@ class Catalogue:
 
 
 def is_class(definition: Schema) -> bool:
-    """Whether a definition becomes a class of its own: a record or an enumeration."""
-    return "enum" in definition or (definition.get("type") == "object" and "properties" in definition)
+    """Whether a definition becomes a class of its own: a record, a row or an enumeration."""
+    record = definition.get("type") == "object" and "properties" in definition
+    return record or "enum" in definition or "prefixItems" in definition
 
 
 def constant(schema: Schema) -> Any:
@@ -142,7 +143,9 @@ def _tags(contracts: Iterable[Contract], names: Mapping[tuple[str, str], str]) -
 
 
 def _own_tag(definition: Schema) -> str:
-    """The field by which msgspec tags a struct: it says nothing but its constant."""
+    """The field by which msgspec tags a struct: it says nothing but its constant. Of a row, its first column."""
+    if [*map(set, definition.get("prefixItems", ()))][:1] == [{"const"}]:
+        return ROW_TAG
     for field, schema in definition.get("properties", {}).items():
         if set(schema) == {"const"} and field in definition.get("required", ()) and constant(schema) is not None:
             return str(field)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,16 @@ from homeport.build.generator.client.text import call, docstring, module
 from homeport.build.generator.client.types import Types, repr_of
 from homeport.contracts.api import Contract, Schema
 
+_JSON_TYPES: dict[type, tuple[str, ...]] = {
+    type(None): ("null",),
+    bool: ("boolean",),
+    int: ("integer", "number"),
+    float: ("number",),
+    str: ("string",),
+    list: (),
+    dict: (),
+}
+
 
 def models_module(catalogue: Catalogue) -> str:
     """The text of ``models.py``."""
@@ -18,7 +29,9 @@ def models_module(catalogue: Catalogue) -> str:
     enumerations = [model for model in catalogue.models.values() if "enum" in model.definition]
     records = [model for model in catalogue.models.values() if "enum" not in model.definition]
     blocks = [list(_enumeration(model, imports)) for model in enumerations]  # first: they are defaults of fields
-    blocks += [list(_record(model, catalogue, imports)) for model in records]
+    blocks += [
+        list((_row if "prefixItems" in model.definition else _record)(model, catalogue, imports)) for model in records
+    ]
     return module("The values that the services take and give.", imports, blocks)
 
 
@@ -37,17 +50,15 @@ def default_text(value: Any, schema: Schema, contract: Contract, catalogue: Cata
             return None
         members = _members(model.definition["enum"])
         return f"{prefix}{model.name}.{members[model.definition['enum'].index(value)]}"
-    if value is None or isinstance(value, bool):
-        return repr(value)
-    plain = not ({"format", "contentEncoding", "anyOf", "oneOf", "allOf"} & schema.keys())
-    if isinstance(value, int | str) and plain:
+    for option in schema.get("anyOf", ()):
+        fits = option.get("type") in _JSON_TYPES[type(value)] or "$ref" in option
+        if fits and (found := default_text(value, option, contract, catalogue, prefix)) is not None:
+            return found
+    if "format" in schema or "contentEncoding" in schema or "anyOf" in schema:
+        return None if value is not None else "None"
+    if value is None or isinstance(value, bool | int | str):
         return repr_of(value)
-    if isinstance(value, float) and value == value and abs(value) != float("inf"):
-        return repr(value)
-    nullable = [option for option in schema.get("anyOf", ()) if option.get("type") != "null"]
-    if len(nullable) == 1 and len(schema.get("anyOf", ())) == 2:
-        return default_text(value, nullable[0], contract, catalogue, prefix)
-    return None
+    return repr(value) if isinstance(value, float) and math.isfinite(value) else None
 
 
 def _members(values: list[Any]) -> list[str]:
@@ -83,6 +94,29 @@ def _record(model: Model, catalogue: Catalogue, imports: Imports) -> Iterator[st
         yield "    pass"
 
 
+def _row(model: Model, catalogue: Catalogue, imports: Imports) -> Iterator[str]:
+    """What travels as an array of known columns. The names of the columns do not travel, so they have numbers."""
+    columns = list(model.definition["prefixItems"])
+    options = [f"{imports.module('msgspec')}.Struct", "frozen=True", "array_like=True"]
+    if model.tag_field:
+        options.append(f"tag={repr_of(constant(columns.pop(0)))}")
+    if model.definition.get("items", True) is False:
+        options = options if model.tag_field else [f"{imports.module('typing')}.NamedTuple"]
+    imports.enter(())
+    yield from call(f"class {model.name}", options, ":", "")
+    yield from docstring(str(model.definition.get("description", "")), blank=bool(columns))
+    types = Types(catalogue, model.contract, imports, in_models=True)
+    needed = model.definition.get("minItems", len(columns)) - bool(model.tag_field)
+    for index, schema in enumerate(columns):
+        text = f"    item_{index}: {types.annotation(schema)}"
+        if index >= needed:
+            default = default_text(schema.get("default"), schema, model.contract, catalogue)
+            text += f" = {default}" if "default" in schema and default else " | None = None"
+        yield text
+    if not columns:
+        yield "    pass"
+
+
 def _field(
     attribute: str,
     name: str,
@@ -103,7 +137,7 @@ def _field(
         elif (default := default_text(schema["default"], schema, contract, catalogue)) is not None:
             options.append(f"default={default}")
         else:
-            options.append(f"default_factory={_factory(schema['default'], annotation, msgspec, imports)}")
+            options.append(f"default_factory={_factory(schema['default'], annotation, msgspec)}")
     if attribute != name:
         options.append(f"name={repr_of(name)}")
     if len(options) == 1 and options[0].startswith("default="):
@@ -111,10 +145,11 @@ def _field(
     return f"    {attribute}: {annotation}" + (f" = {msgspec}.field({', '.join(options)})" if options else "")
 
 
-def _factory(default: Any, annotation: str, msgspec: str, imports: Imports) -> str:
-    if default in ([], {}) and annotation.startswith(("list[", "dict[", "set[")):
-        return imports.builtin(annotation.partition("[")[0])
-    return f"lambda: {msgspec}.convert({default!r}, {annotation})"
+def _factory(default: Any, annotation: str, msgspec: str) -> str:
+    container = annotation.partition("[")[0]
+    if default in ([], {}) and container.removeprefix("_builtins.") in ("list", "dict", "set"):
+        return container
+    return f"lambda: {msgspec}.convert({repr_of(default)}, {annotation})"
 
 
 def _error(error: Error, catalogue: Catalogue, imports: Imports) -> Iterator[str]:

@@ -45,7 +45,8 @@ def digest(contracts: Iterable[Contract]) -> str:
 
 class _Package:
     def __init__(self, catalogue: Catalogue, name: str, application: str, version: str) -> None:
-        self._catalogue, self._name, self._application, self._homeport = catalogue, name, application, version
+        self._catalogue, self._name, self._application = catalogue, name, application
+        self._homeport = version.partition("+")[0]
         self._client = class_name(name)
         self._digest = digest(catalogue.contracts)
         services = [contract.service for contract in catalogue.contracts]
@@ -202,7 +203,7 @@ from homeport.client_sync import SyncClient
 
 from . import blocking, services
 
-FINGERPRINTS = {{
+FINGERPRINTS: dict[str, str] = {{
 {fingerprints}
 }}
 

@@ -82,7 +82,7 @@ class Types:
             if "enum" in found:
                 kinds = {type(value) for value in found["enum"]}
                 return Spelt(name, "int" if kinds == {int} else "text")
-            return Spelt(name, "record" if model.tag_field else "object")
+            return Spelt(name, "record" if model.tag_field else "array" if "prefixItems" in found else "object")
         if definition in self._open or not found or is_class(found):
             return self._any()
         self._open.append(definition)
