@@ -80,7 +80,7 @@ class Collector:
             near = near_names(attribute, module.names)
             hint = f"did you mean {' or '.join(near)}?" if near else "it must be a class or an ASGI app of that module"
             raise UsageError(f"{target!r}: {module.path} defines no {attribute!r}; {hint}")
-        elif isinstance(binding, OwnFunction) and not binding.is_async:
+        elif isinstance(binding, OwnFunction) and binding.kind == "def":
             raise UsageError(
                 f"{target!r}: {attribute} is a plain function, and an ASGI app is wanted; if it makes the app, assign "
                 f"the result (`app = {attribute}()`) and name that"
@@ -141,7 +141,13 @@ class Collector:
             every=timers(functions),
             files=self._linker.reach(module),
         )
-        return LinkedService(planned, members, methods, lineage.foreign, analysis.sites, cls.column)
+        is_open = lineage.foreign or any(self._is_remade(entry) for entry in lineage.classes)
+        return LinkedService(planned, members, methods, is_open, analysis.sites, cls.column)
+
+    def _is_remade(self, linked: LinkedClass) -> bool:
+        """Whether a decorator that is not known may have given the class other methods."""
+        markings = [marking.mark for marking in self._linker.markers.of(linked)]
+        return any(mark not in markings and mark.name.rpartition(".")[2] not in _HARMLESS for mark in linked.cls.marks)
 
     def _take_app(self, module: ModuleFacts, attribute: str) -> None:
         location = Location(module=module.module, qualname=attribute, path=module.path, line=1)
@@ -209,6 +215,7 @@ class Collector:
         self.findings.append(found)
 
 
+_HARMLESS = ("dataclass", "final", "runtime_checkable", "total_ordering")
 _GENERIC_NAMES = ("app", "application", "asgi", "main", "server", "wsgi")
 
 

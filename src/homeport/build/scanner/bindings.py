@@ -40,7 +40,7 @@ class OwnClass(msgspec.Struct, frozen=True, tag="c", array_like=True, gc=False):
 class OwnFunction(msgspec.Struct, frozen=True, tag="f", array_like=True, gc=False):
     """A function at the top level of the file."""
 
-    is_async: bool = False
+    kind: str = "def"  # or "async def", "lambda"
     wrapper: Wrapper | None = None  # None: nothing that could decorate a class, or not read
     line: int = 0
 
@@ -148,6 +148,9 @@ class NameReader:
                 for target in statement.targets:
                     if isinstance(target, ast.Name):
                         yield target.id, Defined(line)
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Lambda() as function):
+                wrapper = read_wrapper(function, self.absolute) if self._whole else None
+                yield name, OwnFunction("lambda", wrapper, line)
             case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)) if _pairs(names, values):
                 for target, value in zip(names, values, strict=True):
                     if isinstance(target, ast.Name):
@@ -158,9 +161,9 @@ class NameReader:
 
     def _function(self, statement: ast.FunctionDef | ast.AsyncFunctionDef) -> OwnFunction:
         if isinstance(statement, ast.AsyncFunctionDef):
-            return OwnFunction(is_async=True, line=statement.lineno)
+            return OwnFunction("async def", line=statement.lineno)
         wrapper = read_wrapper(statement, self.absolute) if self._whole else None
-        return OwnFunction(wrapper=wrapper, line=statement.lineno)
+        return OwnFunction("def", wrapper, statement.lineno)
 
 
 def _pairs(names: list[ast.expr], values: list[ast.expr]) -> bool:

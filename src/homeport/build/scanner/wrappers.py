@@ -39,8 +39,8 @@ class Wrapper(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fal
     too_large: bool = False
 
 
-def read_wrapper(node: ast.FunctionDef, absolute: Callable[[int, str | None], str]) -> Wrapper | None:
-    """The facts of a function; None when it cannot decorate a class, as it takes nothing or returns nothing.
+def read_wrapper(node: ast.FunctionDef | ast.Lambda, absolute: Callable[[int, str | None], str]) -> Wrapper | None:
+    """The facts of a function; None when it cannot decorate a class, as it returns nothing.
 
     ``absolute`` tells what a relative import means.
     """
@@ -51,11 +51,11 @@ def read_wrapper(node: ast.FunctionDef, absolute: Callable[[int, str | None], st
         if len(nodes) > _LARGEST_BODY:
             return Wrapper(parameters=parameters, too_large=True)
     returns = any(isinstance(inner, ast.Return) and inner.value is not None for inner in nodes)
-    if not parameters or not returns:
+    if not returns and isinstance(node, ast.FunctionDef):
         return None
-    reading = _Reading(parameters[0].name)
-    for statement in node.body:
-        reading.visit(statement, False)
+    reading = _Reading(parameters[0].name if parameters else "")
+    for part in node.body if isinstance(node, ast.FunctionDef) else [node.body]:
+        reading.visit(part, False)
     own = {parameter.name for parameter in parameters} | {
         inner.id for inner in nodes if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store)
     }
