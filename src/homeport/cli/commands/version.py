@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from homeport.cli import options
+
+if TYPE_CHECKING:
+    from homeport.cli.terminal import Terminal
+    from homeport.packaged import Manifest
 
 LIBRARIES = ("msgspec", "uvloop", "starlette", "uvicorn", "httpx", "typer", "rich")
 
@@ -24,9 +30,11 @@ def version(context: typer.Context, as_json: options.Json = False) -> None:
 
     found = {name: library_version(name) for name in LIBRARIES}
     terminal = Terminal(json=as_json)
+    package = options.surroundings(context).package
     if as_json:
         terminal.value(
             {
+                **({"application": package.manifest} if package is not None else {}),
                 "homeport": library_version("homeport"),
                 "python": platform.python_version(),
                 "platform": platform.platform(),
@@ -34,9 +42,21 @@ def version(context: typer.Context, as_json: options.Json = False) -> None:
             }
         )
         return
+    if package is not None:
+        _say_application(terminal, package.manifest)
     terminal.say(f"[name]homeport {library_version('homeport')}[/]")
     terminal.say(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}")
     terminal.say(", ".join(f"{name} {number or 'missing'}" for name, number in found.items()))
+
+
+def _say_application(terminal: Terminal, manifest: Manifest) -> None:
+    from rich.markup import escape
+
+    from homeport.cli.human import plural
+
+    terminal.say(f"[name]{escape(f'{manifest.name} {manifest.version}'.strip())}[/]")
+    source = manifest.revision or "of no known revision"
+    terminal.say(f"source {escape(source)}, {plural(len(manifest.services), 'service')}, digest {manifest.digest[:16]}")
 
 
 def library_version(name: str) -> str:
