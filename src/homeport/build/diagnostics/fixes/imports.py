@@ -11,6 +11,8 @@ import msgspec
 from homeport.build.diagnostics.finding import Edit
 from homeport.build.diagnostics.fixes.statements import first_line, is_docstring
 
+EMPTY = "\n"  # a line
+
 
 class Known(msgspec.Struct, frozen=True):
     """A name of the file that stands for a class of another module already."""
@@ -59,23 +61,26 @@ class Imports:
 
     def edits(self, wanted: Sequence[tuple[str, str, str]], indent: str) -> Iterator[Edit]:
         """Import each (module, name, alias or "") of ``wanted`` for type checkers."""
-        lines = [
-            f"from {module} import {name}{f' as {alias}' if alias else ''}" for module, name, alias in sorted(wanted)
-        ]
+        names: dict[str, list[str]] = {}
+        for module, name, alias in sorted(wanted):
+            names.setdefault(module, []).append(f"{name} as {alias}" if alias else name)
+        lines = [f"from {module} import {', '.join(members)}" for module, members in names.items()]
         if not lines:
             return
         if self._block is not None:
             yield from self._into_block(lines)
             return
         guard = self._guard()
-        if guard is None:
-            guard = "TYPE_CHECKING"
-            yield from self._import_guard()
-        body = "".join(f"{indent}{line}\n" for line in lines)
         line = self._after_imports()
-        following = self._lines[line - 1] if line <= len(self._lines) else ""
-        end = "\n" if following.strip() else ""
-        yield self._insert(line, f"\nif {guard}:\n{body}{end}")
+        block = "".join(f"{indent}{text}\n" for text in lines)
+        before = [] if guard else list(self._import_guard(line))
+        text = f"if {guard or 'TYPE_CHECKING'}:\n{block}{'' if self._is_empty(line) else EMPTY}"
+        if line > 1 and (before or not self._is_empty(line - 1)):
+            text = f"\n{text}"
+        # Two insertions at one place are one.
+        here = "".join(edit.text for edit in before if edit.line == line and edit.end_line == line)
+        yield from (edit for edit in before if edit.line != line)
+        yield self._insert(line, here + text)
 
     def _into_block(self, lines: Sequence[str]) -> Iterator[Edit]:
         assert self._block is not None
@@ -84,9 +89,7 @@ class Imports:
         by_line: dict[int, str] = {}
         for text in lines:
             module = text.split()[1]
-            later = next(
-                (node for node in body if isinstance(node, ast.ImportFrom) and _sorts_after(node, module)), None
-            )
+            later = next((node for node in body if _sorts_after(node, module)), None)
             imports = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
             line = later.lineno if later else (imports[-1].end_lineno or 0) + 1 if imports else body[0].lineno
             by_line[line] = by_line.get(line, "") + f"{indent}{text}\n"
@@ -106,28 +109,31 @@ class Imports:
                         return f"{alias.asname or 'typing'}.TYPE_CHECKING"
         return None
 
-    def _import_guard(self) -> Iterator[Edit]:
+    def _import_guard(self, block: int) -> Iterator[Edit]:
+        """``block`` is the line before which what needs it will stand."""
         imports = self._leading_imports()
         for node in imports:
             if isinstance(node, ast.ImportFrom) and node.module == "typing" and self._is_plain(node):
                 parts = sorted({"TYPE_CHECKING", *(_written(alias) for alias in node.names)}, key=_as_sorted)
                 text = f"from typing import {', '.join(parts)}"
-                yield self._edit(node.lineno, 1, node.lineno, len(self._lines[node.lineno - 1].rstrip("\r")) + 1, text)
+                yield self._edit(node.lineno, 1, node.lineno, len(self._lines[node.lineno - 1]) + 1, text)
                 return
         text = "from typing import TYPE_CHECKING\n"
         standard = [node for node in imports if _is_standard(node)]
-        later = next(
-            (node for node in standard if isinstance(node, ast.ImportFrom) and _sorts_after(node, "typing")), None
-        )
+        others = [node for node in imports if not _is_future(node)]
+        later = next((node for node in standard if _sorts_after(node, "typing")), None)
         if later is not None:
             yield self._insert(later.lineno, text)
         elif standard:
             yield self._insert((standard[-1].end_lineno or 0) + 1, text)
+        elif others:
+            yield self._insert(others[0].lineno, f"{text}\n")
         else:
-            others = [node for node in imports if not _is_future(node)]
-            line = others[0].lineno if others else self._after_imports()
-            # With no import at all, the block below brings its own empty line.
-            yield self._insert(line, f"{text}\n") if others else self._edit(line, 1, line, 1, f"\n{text}")
+            yield self._insert(block, text if block == 1 or self._is_empty(block - 1) else f"\n{text}")
+
+    def _is_empty(self, line: int) -> bool:
+        """Also past the end of the file."""
+        return line > len(self._lines) or not self._lines[line - 1].strip()
 
     def _leading_imports(self) -> list[ast.Import | ast.ImportFrom]:
         found: list[ast.Import | ast.ImportFrom] = []
@@ -203,8 +209,8 @@ def _top(module: str) -> str:
     return module.partition(".")[0]
 
 
-def _sorts_after(node: ast.ImportFrom, module: str) -> bool:
-    return not node.level and not _is_future(node) and (node.module or "") > module
+def _sorts_after(node: ast.stmt, module: str) -> bool:
+    return isinstance(node, ast.ImportFrom) and not node.level and not _is_future(node) and (node.module or "") > module
 
 
 def _has(node: ast.ImportFrom, name: str) -> bool:
