@@ -66,6 +66,19 @@ def test_scaling_down_drains_the_newest_and_says_why() -> None:
     assert some.scale("cart", 1, WHY, now=2) == [Drain(worker="cart-2", cause=WHY)]
 
 
+def test_services_are_idled_at_once_and_those_that_are_already_are_left_alone() -> None:
+    some = fleet()
+    some.wish({"cart": wish(2), "ad": wish(0), "mail": wish(), "payments": wish()}, now=0)
+    assert drained(some.idle({"cart", "ad", "payments", "nobody"}, WHY, now=1)) == ["cart-1", "cart-2", "payments-1"]
+    assert {name: wished.replicas for name, wished in some.wishes.items()} == {
+        "cart": 0,
+        "ad": 0,
+        "mail": 1,
+        "payments": 0,
+    }
+    assert some.idle({"ad"}, WHY, now=2) == []
+
+
 def test_scaling_down_takes_a_worker_that_has_no_process_first() -> None:
     some = fleet()
     some.wish({"cart": wish(2)}, now=0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -122,6 +122,13 @@ class Fleet:
         """Want another number of instances."""
         self.wishes[service] = msgspec.structs.replace(self.wishes[service], replicas=replicas, cause=cause)
         return self._reconcile(now)
+
+    def idle(self, services: Collection[str], cause: Cause, now: float) -> list[Effect]:
+        """Want no instance of these any more."""
+        running = [name for name, wish in self.wishes.items() if name in services and wish.replicas]
+        for name in running:
+            self.wishes[name] = msgspec.structs.replace(self.wishes[name], replicas=0, cause=cause)
+        return self._reconcile(now) if running else []
 
     def retire(self, worker: str, cause: Cause, now: float, *, service: str = "", instance: str = "") -> list[Effect]:
         """Have a worker leave once another can stand in for it, or drain one instance of a worker that hosts more."""

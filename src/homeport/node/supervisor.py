@@ -191,8 +191,7 @@ class Supervisor:
     async def drain_in_order(self, stages: list[set[str]], cause: Cause) -> None:
         """Scale to zero, stage after stage, and return when no worker is left."""
         for stage in stages:
-            for service in stage & set(self._fleet.wishes):
-                self.scale(service, 0, cause)
+            self._carry_out(self._fleet.idle(stage, cause, self._clock.now()))
             await self._until(lambda stage=stage: not self._hosting(stage))  # type: ignore[misc]
         self._carry_out(self._fleet.abandon(cause, self._clock.now()))
         await self._until(lambda: not self._fleet.workers)
