@@ -109,8 +109,8 @@ LINES = (
         "first_calls",
         "if True:\n                    await self._need",
     ),
-    Line("sweep the handler's deadlines", "rpc/server.py", "self._sweep.add(context, deadline)", "cancelled_work"),
-    Line("cancel what nobody waits for", "rpc/server.py", "running.cancel()", "cancelled_work", seeds=10),
+    Line("sweep the handler's deadlines", "rpc/server_link.py", "self._sweep.add(context, deadline)", "cancelled_work"),
+    Line("cancel what nobody waits for", "rpc/server_link.py", "running.cancel()", "cancelled_work", seeds=10),
     Line(
         "no second run unless idempotent",
         "balancing/retries.py",

@@ -10,7 +10,7 @@ import msgspec
 from homeport.balancing.hedging import Hedging
 from homeport.balancing.policy import Declared, Policy, Retries, policy_of
 from homeport.contracts.api import MethodContract
-from homeport.rpc.client import Decode
+from homeport.rpc.answers import Decode
 from homeport.rpc.frames import Bind
 
 Arguments = Callable[[tuple[Any, ...], dict[str, Any]], bytes]
