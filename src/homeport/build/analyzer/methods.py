@@ -25,6 +25,22 @@ class LinkedMethod:
     member: Member
     function: FunctionFacts
 
+    @property
+    def names(self) -> InClass:
+        """What the names in its annotations mean."""
+        return InClass(self.member)
+
+
+class InClass:
+    """What names mean to the annotations of a class: nothing is known of those that its own body binds."""
+
+    def __init__(self, member: Member) -> None:
+        self._member = member
+
+    def outside(self, name: str) -> str:
+        hidden = name.partition(".")[0] in self._member.cls.body.bound
+        return "" if hidden else self._member.scope.outside(name)
+
 
 def served_methods(lineage: Sequence[Member]) -> dict[str, LinkedMethod]:
     """The methods of a class given with its bases, nearest first; in order of name."""
