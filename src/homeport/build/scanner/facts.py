@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -14,7 +14,7 @@ from homeport.build.scanner.exports import Exports
 from homeport.build.scanner.expressions import Mark, read_mark
 from homeport.build.scanner.flow import module_statements
 from homeport.build.scanner.parsing import Unparsable, parse
-from homeport.build.scanner.statements import classes_below, imports_below
+from homeport.build.scanner.statements import Keyword, classes_below, imports_below
 
 
 class MarkedFunction(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -76,23 +76,26 @@ def read_module(
         return ModuleFacts(module=module, path=path, is_package=is_package, error=error.finding)
     facts = ModuleFacts(module=module, path=path, is_package=is_package, whole=whole)
     package = module.split(".") if is_package else module.split(".")[:-1]
-    _read_top(facts, tree.body, package)
-    for statement in imports_below(tree.body):
+    _read_top(facts, tree.body, package, Keyword("class", source))
+    for statement in imports_below(tree.body, Keyword("import", source)):
         _note_imports(facts, statement, package)
     return facts
 
 
-def _read_top(facts: ModuleFacts, body: list[ast.stmt], package: list[str]) -> None:
+def _read_top(facts: ModuleFacts, body: list[ast.stmt], package: list[str], keyword: Keyword) -> None:
     names = NameReader(package, whole=facts.whole)
     for placed in module_statements(body):
         statement = placed.statement
         names.read(placed)
         if isinstance(statement, ast.ClassDef):
             wins = names.names.final[statement.name].line == statement.lineno
-            _note_classes(facts, statement, wins=wins, typing_only=placed.typing_only)
+            if wins or statement.name not in facts.classes:
+                found = _classes([statement], "", keyword, facts.whole)
+                _note_classes(facts, statement.name, found, typing_only=placed.typing_only)
         elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-            prefix = f"{statement.name}.<locals>."
-            facts.local_classes.extend(_classes(statement.body, prefix, facts.whole))
+            if keyword.within(statement.lineno, statement.end_lineno or statement.lineno):
+                prefix = f"{statement.name}.<locals>."
+                facts.local_classes.extend(_classes(statement.body, prefix, keyword, facts.whole))
             if statement.decorator_list:
                 marks = tuple(read_mark(decorator) for decorator in statement.decorator_list)
                 facts.marked_functions.append(MarkedFunction(statement.name, marks))
@@ -103,20 +106,17 @@ def _read_top(facts: ModuleFacts, body: list[ast.stmt], package: list[str]) -> N
     facts.exports = names.exports.exports
 
 
-def _classes(body: list[ast.stmt], prefix: str, whole: bool) -> Iterator[ClassFacts]:
-    for statement, qualname in classes_below(body, prefix):
+def _classes(body: list[ast.stmt], prefix: str, keyword: Keyword, whole: bool) -> Iterator[ClassFacts]:
+    for statement, qualname in classes_below(body, prefix, keyword):
         yield read_class(statement, qualname, whole=whole)
 
 
-def _note_classes(facts: ModuleFacts, statement: ast.ClassDef, *, wins: bool, typing_only: bool) -> None:
-    """Enter a class with those inside it; unless it ``wins``, it is a fallback for what the name stands for."""
-    name = statement.name
+def _note_classes(facts: ModuleFacts, name: str, found: Iterable[ClassFacts], *, typing_only: bool) -> None:
+    """Enter a class with those inside it, in place of one that its name stood for."""
     if name in facts.classes:
-        if not wins:
-            return
         for stale in [qualname for qualname in facts.classes if qualname.partition(".")[0] == name]:
             del facts.classes[stale]
-    for cls in _classes([statement], "", facts.whole):
+    for cls in found:
         if "<locals>" in cls.qualname:
             facts.local_classes.append(cls)
         else:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -21,13 +23,39 @@ _BLOCKS: Mapping[type[Any], tuple[str, ...]] = {
 }
 """The fields of each kind of node that hold statements of the same scope, or what holds those, in order of source."""
 
-_ALL_BLOCKS: Mapping[type[Any], tuple[str, ...]] = {
-    **_BLOCKS,
-    ast.FunctionDef: ("body",),
-    ast.AsyncFunctionDef: ("body",),
-    ast.ClassDef: ("body",),
-}
+_SCOPES = frozenset({ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef})
 _NO_STATEMENTS = (ast.ExceptHandler, ast.match_case)
+
+
+_CODING = re.compile(rb"(.*\n)?.*coding")  # in the first two lines
+
+
+class Keyword:
+    """The lines of a source text at which a keyword may stand: where none is, the tree need not be walked.
+
+    Comments and strings may hold the word, too; then the walk finds nothing.
+    """
+
+    def __init__(self, word: str, source: str | bytes) -> None:
+        self._lines: list[int] | None = None  # None: not known
+        # Lines are counted as the parser counts them only where no other kind of line end and no other encoding is.
+        if isinstance(source, bytes) and b"\r" not in source and not _CODING.match(source):
+            self._lines = [*_lines_of(re.compile(rb"%b\b" % word.encode()), source)]
+
+    def within(self, first: int, last: int) -> bool:
+        """Whether it may stand between two lines, both included."""
+        if self._lines is None:
+            return True
+        found = bisect_left(self._lines, first)
+        return found < len(self._lines) and self._lines[found] <= last
+
+
+def _lines_of(word: re.Pattern[bytes], source: bytes) -> Iterator[int]:
+    line, start = 1, 0
+    for match in word.finditer(source):
+        line += source.count(b"\n", start, match.start())
+        start = match.start()
+        yield line
 
 
 def has_blocks(statement: ast.stmt) -> bool:
@@ -50,8 +78,11 @@ def simple_statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
             pending += getattr(node, name)[::-1]
 
 
-def imports_below(body: list[ast.stmt]) -> list[ast.Import | ast.ImportFrom]:
-    """Every import statement, those in functions and classes included, in order of source."""
+def imports_below(body: list[ast.stmt], keyword: Keyword) -> list[ast.Import | ast.ImportFrom]:
+    """Every import statement, those in functions and classes included, in order of source.
+
+    ``keyword`` is ``import`` in that source.
+    """
     found: list[ast.Import | ast.ImportFrom] = []
     pending: list[list[Any]] = [body]
     while pending:
@@ -59,17 +90,21 @@ def imports_below(body: list[ast.stmt]) -> list[ast.Import | ast.ImportFrom]:
             kind = type(node)
             if kind is ast.Import or kind is ast.ImportFrom:
                 found.append(node)
-            elif (blocks := _ALL_BLOCKS.get(kind)) is not None:
+            elif kind in _SCOPES:
+                if keyword.within(node.lineno, node.end_lineno):
+                    pending.append(node.body)
+            elif (blocks := _BLOCKS.get(kind)) is not None:
                 for name in blocks:
                     pending.append(getattr(node, name))
     found.sort(key=_place)
     return found
 
 
-def classes_below(body: list[ast.stmt], prefix: str) -> list[tuple[ast.ClassDef, str]]:
+def classes_below(body: list[ast.stmt], prefix: str, keyword: Keyword) -> list[tuple[ast.ClassDef, str]]:
     """Every class statement below those of a scope, with its qualified name; outer ones first, in order of source.
 
-    ``prefix`` goes before the names: ``Cart.`` in a class, ``make.<locals>.`` in a function.
+    ``prefix`` goes before the names: ``Cart.`` in a class, ``make.<locals>.`` in a function. ``keyword`` is ``class``
+    in that source.
     """
     found: list[tuple[ast.ClassDef, str]] = []
     pending: list[tuple[list[Any], str]] = [(body, prefix)]
@@ -79,9 +114,11 @@ def classes_below(body: list[ast.stmt], prefix: str) -> list[tuple[ast.ClassDef,
             kind = type(node)
             if kind is ast.ClassDef:
                 found.append((node, before + node.name))
-                pending.append((node.body, f"{before}{node.name}."))
-            elif kind is ast.FunctionDef or kind is ast.AsyncFunctionDef:
-                pending.append((node.body, f"{before}{node.name}.<locals>."))
+                if keyword.within(node.lineno + 1, node.end_lineno):
+                    pending.append((node.body, f"{before}{node.name}."))
+            elif kind in _SCOPES:
+                if keyword.within(node.lineno + 1, node.end_lineno):
+                    pending.append((node.body, f"{before}{node.name}.<locals>."))
             elif (blocks := _BLOCKS.get(kind)) is not None:
                 for name in blocks:
                     pending.append((getattr(node, name), before))
