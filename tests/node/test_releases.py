@@ -211,4 +211,4 @@ def test_a_large_application_is_told_what_to_exclude(app: Path, folder: Path, mo
     (finding,) = Releases(folder).make(app).findings
     assert finding.severity == "warning"
     assert "shop" in finding.message
-    assert "exclude" in finding.message
+    assert "exclude" in finding.hint

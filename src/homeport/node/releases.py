@@ -255,11 +255,17 @@ def _too_large(root: Path, files: Sequence[_File]) -> tuple[Finding, ...]:
         parts[top] = parts.get(top, 0) + file.size
     largest = sorted(parts, key=lambda part: -parts[part])[:3]
     listed = ", ".join(f"{part} ({parts[part] / 1e6:.0f} MB)" for part in largest)
-    message = (
-        f"every release copies {total / 1e6:.0f} MB; the largest parts are {listed}: "
-        f"name what services do not need in exclude under [node]"
+    return (
+        Finding(
+            severity="warning",
+            path=os.fspath(root),
+            line=0,
+            column=0,
+            code="HP601",
+            message=f"every release copies {total / 1e6:.0f} MB; the largest parts are {listed}",
+            hint="name what services do not need in exclude under [node]",
+        ),
     )
-    return (Finding(severity="warning", path=os.fspath(root), line=0, column=0, message=message),)
 
 
 def _failed(error: OSError, root: Path, folder: Path) -> ReleaseFailed:

@@ -19,5 +19,7 @@ def silencing(rule: Rule) -> str:
 
 
 def language(code: str) -> str:
-    """Of an example: python or toml."""
+    """Of an example: python, toml, or console for what is typed in a shell."""
+    if code.startswith("$ "):
+        return "console"
     return "toml" if code.startswith(("[", "# homeport.toml")) else "python"

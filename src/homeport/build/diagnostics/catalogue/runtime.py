@@ -41,4 +41,12 @@ RULES = (
         example="@service\nclass Reports:\n    async def latest(self) -> Iterator[str]: ...",
         better="@service\nclass Reports:\n    async def latest(self) -> list[str]: ...",
     ),
+    Rule(
+        code="HP720",
+        name="deployed-release",
+        severity="warning",
+        summary="The node runs a release that was deployed, and not the source that it was started with.",
+        why="What was decided by a deploy outlives a restart of the node.",
+        fix="`homeport deploy .` runs the source as it is now; `homeport deploy rollback` goes back to what ran before.",
+    ),
 )
