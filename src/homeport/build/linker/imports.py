@@ -29,8 +29,7 @@ class ImportGraph:
             bit = pending & -pending
             reached |= bit
             pending = (pending | self._imports_of(bit.bit_length() - 1)) & ~reached
-        paths = (module.path for number, module in enumerate(self._modules) if reached >> number & 1)
-        return tuple(sorted(path for path in paths if path))
+        return tuple(sorted(path for number in _bits(reached) if (path := self._modules[number].path)))
 
     def _imports_of(self, number: int) -> int:
         if number not in self._imported:
@@ -54,6 +53,14 @@ class ImportGraph:
             number = self._numbers[module.module] = len(self._modules)
             self._modules.append(module)
         return number
+
+
+def _bits(numbers: int) -> Iterator[int]:
+    digits = f"{numbers:b}"[::-1]  # finding a character is far quicker than shifting a number of thousands of bits
+    at = digits.find("1")
+    while at >= 0:
+        yield at
+        at = digits.find("1", at + 1)
 
 
 def _names_run_by(module: ModuleFacts) -> Iterator[str]:
