@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from homeport.build.against import against
 from homeport.build.application import scan
 from homeport.build.difference import ServiceChange, difference
 from homeport.build.generator.registry import built_registry
@@ -85,6 +86,14 @@ def test_a_class_that_becomes_an_app_breaks() -> None:
 def test_unknown_contracts_are_not_compared() -> None:
     unknown = {"cart": msgspec.structs.replace(row(ADD)["cart"], contract=None)}
     assert difference(row(ADD), unknown) == difference(unknown, row()) == []
+
+
+def test_breaking_changes_are_findings_where_the_service_is(tmp_path: Path) -> None:
+    gone = {"cart": row(ADD)["cart"], "stock": row(ADD)["cart"]}
+    findings = against(gone, row(msgspec.structs.replace(ADD, name="put")))
+    assert [(one.code, one.path, one.line) for one in findings] == [("HP421", "shop.py", 1), ("HP421", "shop.py", 0)]
+    assert "callers of 'cart' as it was would notice: add was removed" in findings[0].message
+    assert all(one.hint for one in findings)
 
 
 SOURCE = """

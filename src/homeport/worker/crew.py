@@ -8,6 +8,7 @@ import secrets
 import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from homeport.balancing.concurrency import ConcurrencyLimit
@@ -63,6 +64,7 @@ class Crew:
         self._spec, self._host, self._caller, self._report = spec, host, caller, report
         self._loop = caller.loop
         self._known = KnownServices(spec)
+        self._facts: dict[str, dict[str, str]] = {}  # by service: what people may like to know of its start
 
     def assemble(self) -> None:
         """Import every service and make its instances.
@@ -72,8 +74,11 @@ class Crew:
         """
         for service in self._spec.services:
             row = self._known.hosted(service)
+            began = perf_counter()
             with self._known.unlisted_refused():
                 target = load(row.service.location, self._spec.root)
+            if self._known.digest:
+                self._facts[service.name] = {"import_seconds": f"{perf_counter() - began:.3f}"}
             for _ in range(service.instances):
                 member = (
                     self._app(service, row, target)
@@ -122,6 +127,7 @@ class Crew:
                 Dependency(service=dependency.service, optional=dependency.optional) for dependency in plan.dependencies
             ),
             public=plan.public,
+            metadata=self._facts.get(plan.name, {}),
             registry=self._known.digest,
         )
         limit = ConcurrencyLimit(service.limit, service.concurrency, self._loop.time())

@@ -39,7 +39,7 @@ def doctor(context: typer.Context, node: options.Node = None, as_json: options.J
 
 def examine(surroundings: Surroundings, node: str | None) -> list[Checked]:
     """All checks, from the machine to the node."""
-    from homeport.cli.doctor import here, machine
+    from homeport.cli.doctor import application, here, machine
     from homeport.config import NodeConfig
     from homeport.nodes import data_folder
 
@@ -62,6 +62,7 @@ def examine(surroundings: Surroundings, node: str | None) -> list[Checked]:
         here.check_stale_files(data),
         here.check_port(config.host, config.port, status.url if status else ""),
         *node_found,
+        *(application.check_application(surroundings, node, status) if status is not None else ()),
     ]
 
 
