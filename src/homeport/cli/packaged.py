@@ -52,9 +52,10 @@ def why_not_here(folder: Path) -> str:
         return f"{folder} is damaged ({error}): remove it and start the file again, which unpacks it anew"
     if made.get("abi") in ("", this_abi()):
         return ""
+    here = ".".join(map(str, sys.version_info[:2]))
     return (
-        f"{made.get('name')} was built for Python {made.get('python')} ({made.get('abi')}), and this is Python "
-        f"{sys.version_info.major}.{sys.version_info.minor} ({this_abi()}); build it on such a machine, or run it on one"
+        f"{made.get('name')} was built for Python {made.get('python')} ({made.get('abi')}), and this is Python {here} "
+        f"({this_abi()}); run it with the Python it was built for, or build it with this one"
     )
 
 
@@ -64,7 +65,7 @@ def why_not_loaded(error: ImportError) -> str:
     if "failed to map segment" in str(error) or "noexec" in str(error):
         return (
             f"the folder {where} is on a file system from which nothing may be run (noexec); "
-            f"name another in PEX_ROOT: PEX_ROOT=/var/lib/homeport {sys.argv[0]} …"
+            f"name another one: HOMEPORT_ROOT=FOLDER {sys.argv[0]}"
         )
     return f"{error}; the libraries in {where} do not fit this Python or machine: build the artefact for it"
 

@@ -7,6 +7,8 @@ import io
 import tarfile
 from pathlib import Path
 
+from homeport.build.packager.unpacking import CHOOSE_ROOT
+
 _TIME = 315532800  # of every file: the contents alone decide the bytes
 _DIGITS = 6
 
@@ -35,44 +37,24 @@ def _pack(folder: Path, packed: gzip.GzipFile) -> None:
 
 def _header(name: str, digest: str) -> bytes:
     """The start, which knows its own length."""
-    length = len(_START.format(name=name, digest=digest[:16], begin="0" * _DIGITS).encode())
-    return _START.format(name=name, digest=digest[:16], begin=f"{length + 1:0{_DIGITS}}").encode()
+    text = "#!/bin/sh\n" + CHOOSE_ROOT + _START.replace("@name@", name).replace("@kept@", f"{name}-{digest[:16]}")
+    length = len(text.replace("@begin@", "0" * _DIGITS).encode())
+    return text.replace("@begin@", f"{length + 1:0{_DIGITS}}").encode()
 
 
-# `mv` onto a folder that another process has made meanwhile puts ours inside it: wasteful, never wrong. A folder below
-# /tmp could have been made by somebody else, whose program we would run: it must be ours.
+# `mv` onto a folder that another process has made meanwhile puts ours inside it: wasteful, never wrong.
 _START = """\
-#!/bin/sh
-name='{name}' kept='{name}-{digest}' begin={begin}
-tried=''
-
-run_from() {{
-    root=$1
-    shift
-    case "$root" in /*) ;; *) return 0 ;; esac
-    tried="$tried $root"
-    if [ -L "$root" ] && [ ! -d "$root/." ]; then return 0; fi
-    if [ -d "$root" ]; then [ -O "$root" ] || return 0; else mkdir -p "$root" 2>/dev/null || return 0; fi
-    if [ ! -x "$root/$kept/$name" ]; then
-        fresh=$(mktemp -d "$root/.$kept.XXXXXX" 2>/dev/null) || return 0
-        if tail -c "+$begin" "$file" | tar -xzf - -C "$fresh" 2>/dev/null && [ -x "$fresh/$name" ]; then
-            [ -d "$root/$kept" ] || mv "$fresh" "$root/$kept"
-        fi
-        rm -rf "$fresh"
+name='@name@' kept="$root/@kept@"
+if [ ! -x "$kept/$name" ]; then
+    fresh=$(mktemp -d "$root/.fresh.XXXXXX") || exit 1
+    if tail -c "+@begin@" "$0" | tar -xzf - -C "$fresh"; then
+        [ -d "$kept" ] || mv "$fresh" "$kept"
     fi
-    if [ -x "$root/$kept/$name" ] && [ -O "$root/$kept" ]; then exec "$root/$kept/$name" "$@"; fi
-}}
-
-file=$0
-if [ -n "${{HOMEPORT_ROOT:-}}" ]; then
-    run_from "$HOMEPORT_ROOT" "$@"
-else
-    [ -n "${{XDG_CACHE_HOME:-}}" ] && run_from "$XDG_CACHE_HOME/homeport/binaries" "$@"
-    [ -n "${{HOME:-}}" ] && run_from "$HOME/.cache/homeport/binaries" "$@"
-    umask 077
-    run_from "${{TMPDIR:-/tmp}}/homeport-binaries-$(id -u)" "$@"
+    rm -rf "$fresh"
 fi
-echo "error: $name cannot unpack itself into any of:$tried" >&2
-echo "  they must be yours, have room, and allow programs to run; name another folder: HOMEPORT_ROOT=FOLDER $0" >&2
-exit 1
+if [ ! -x "$kept/$name" ]; then
+    echo "error: $0 could not be unpacked into $root: make room there, or name another folder in HOMEPORT_ROOT" >&2
+    exit 1
+fi
+exec "$kept/$name" "$@"
 """

@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 from homeport.build.packager.site import PackagingFailed
+from homeport.build.packager.unpacking import CHOOSE_ROOT
 
 ENTRY = "homeport.cli.packaged:main"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
@@ -35,6 +36,7 @@ def make_zipapp(site: Path, target: Path, *, shebang: str = "") -> None:
     )
     if made.returncode:
         raise PackagingFailed(f"pex could not make {target.name}: {made.stderr.strip() or made.stdout.strip()}")
+    add_start(target)
     add_bytecode(site, target)
 
 
@@ -44,13 +46,32 @@ def interpreter() -> str:
     return f"{implementation}=={sys.version_info.major}.{sys.version_info.minor}.*"
 
 
+def add_start(target: Path) -> None:
+    """pex falls back to a folder that is removed when the command ends, while a node may run on: choose before it."""
+    content = target.read_bytes()
+    first, rest = content.split(b"\n", 1)
+    if first != b"#!/bin/sh":
+        raise PackagingFailed(f"pex made a start that is not sh but {first[:80]!r}; use a pex from 2.70 on, below 3")
+    target.write_bytes(first + b"\n" + _START.encode() + rest)
+
+
 def add_bytecode(site: Path, target: Path) -> None:
-    """pex leaves bytecode out, as it could differ from its source; ours is never compared with it."""
+    """pex leaves bytecode out, as it could differ from its source; ours is never compared with it.
+
+    What is added also has the list of the zip written anew, with the places of all files behind our start.
+    """
     with zipfile.ZipFile(target, "a") as file:
         for path in sorted(site.rglob("*.pyc")):
             entry = zipfile.ZipInfo(path.relative_to(site).as_posix(), _EPOCH)
             entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
             file.writestr(entry, path.read_bytes())
+
+
+_START = (
+    'if [ -z "${PEX_ROOT:-}" ]; then\n'
+    + CHOOSE_ROOT
+    + 'PEX_ROOT="$root/pex"\nexport PEX_ROOT\nunset root tried mask\nfi\n'
+)
 
 
 def _environment() -> dict[str, str]:
