@@ -17,6 +17,7 @@ NAMES = (
     "storm",
     "scan",
     "codebases",
+    "start",
 )
 
 

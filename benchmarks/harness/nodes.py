@@ -33,7 +33,11 @@ class RunningNode:
     def processes(self) -> dict[str, int]:
         """The pid of each process, by what it is: ``node``, ``front``, or the name of a worker."""
         node = psutil.Process(self.address.pid)
-        return {"node": node.pid, **{_role(child): child.pid for child in node.children(recursive=True)}}
+        found = {"node": node.pid}
+        for child in node.children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+                found[_role(child)] = child.pid
+        return found
 
     def kill(self) -> None:
         """End the node process, and only it, without a chance to say anything."""

@@ -50,7 +50,13 @@ class Program:
 def started(command: list[str], name: str) -> Iterator[Program]:
     """A program as it has just been started, ready or not (its first ``answer`` says so); ended with the block."""
     process = subprocess.Popen(
-        command, cwd=nodes.ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        command,
+        cwd=nodes.ROOT,
+        env=nodes.environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        bufsize=1,
     )
     try:
         yield Program(process, name)

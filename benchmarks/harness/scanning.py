@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import gc
-import inspect
 import json
 import sys
 import warnings
@@ -38,8 +37,6 @@ def main(way: str, folder: Path, cache: Path | None) -> dict[str, Any]:
 
 
 def scanned(way: str, folder: Path, cache: Path | None) -> Plan:
-    if "cache" not in inspect.signature(scan).parameters:
-        return scan(".", folder)
     if way == "scan":
         return scan(".", folder, cache=None)
     return scan(".", folder, cache=cache, trust="content" if way == "rescan-content" else "times")

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from benchmarks import boutique, codebases, death, local, registry, rollout, rpc, scan, slow_replica, storm
+from benchmarks import boutique, codebases, death, local, registry, rollout, rpc, scan, slow_replica, start, storm
 from benchmarks.apps.echo.load import closed_loop
 from benchmarks.apps.echo.orders import ORDER, receipt_for
 from benchmarks.harness import synthetic
@@ -96,6 +96,17 @@ def test_what_is_found_where_nothing_is_counts_as_false() -> None:
     assert codebases.false_findings(one) == ["service shop", "a.py:3: HP100 wrong"]
     one["parse"]["refused"] = ["a.py"]
     assert codebases.false_findings(one) == ["service shop"]
+
+
+def test_the_start_of_a_worker_is_measured() -> None:
+    report = start.run(12, 6, rounds=1, runs=0)
+    assert [one.case.way for one in report.raw["samples"]] == [start.BUILT, start.BUILT, start.REFLECTED]
+
+
+@pytest.mark.long
+def test_the_start_of_a_node_with_idle_services_is_measured() -> None:
+    report = start.run(12, 6, rounds=1, runs=1)
+    assert [one.services for one in report.raw["runs"]] == [12, 6]
 
 
 @pytest.mark.long
