@@ -173,9 +173,7 @@ def _member(find: ModuleFinder, question: _Question) -> _Steps:
             found = yield from _through_star(find, star, name)
             if found is not None:
                 return found
-    if binding is None:
-        return None
-    found = yield from _follow(find, module, name, binding)
+    found = (yield from _follow(find, module, name, binding)) if binding is not None else None
     if found is None or (isinstance(found, Outside) and not found.name.startswith("homeport.")):
         # Of `try: from fast import X`, `except ImportError: from slow import X`, take what is here to be read.
         for fallback in module.fallbacks.get(name, ()):

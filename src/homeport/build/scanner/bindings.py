@@ -121,12 +121,16 @@ class NameReader:
 
     def _bind(self, name: str, binding: Binding, alternative_to: int) -> None:
         known = self.names.final.get(name)
-        if known is not None and alternative_to and known.line >= alternative_to:
+        if alternative_to and self._bound_since(known, alternative_to):
             self.names.fallbacks.setdefault(name, []).append(binding)
             return
         if known is not None:
             self.names.earlier.setdefault(name, []).append(known)
         self.names.final[name] = binding
+
+    def _bound_since(self, known: Binding | None, line: int) -> bool:
+        """Whether the first branch of a statement gives the name a value, or may do so by a star."""
+        return (known is not None and known.line >= line) or any(star.line >= line for star in self.names.stars)
 
     def _bindings(self, statement: ast.stmt, conditional: bool) -> Iterator[tuple[str, Binding]]:
         line = statement.lineno
