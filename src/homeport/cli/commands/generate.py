@@ -38,7 +38,7 @@ def client(
     target: Target = ".",
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FOLDER", help="Where to put the package; default: its name."),
+        typer.Option("--output", "-o", metavar="FOLDER", help="Where to put the package; default: as it is called."),
     ] = None,
     name: Annotated[
         str | None,
@@ -68,7 +68,7 @@ def client(
     found = _chosen(_contracts(context, target, node, live), services)
     package = name or f"{attribute_name(found.application).lower()}_client"
     _check_name(package)
-    folder = output or Path(package)
+    folder = output or Path(package.replace("_", "-"))
     files = client_package(found.contracts, name=package, application=found.application, version=__version__)
     changed = _write_all(options.surroundings(context).cwd() / folder, files, force=force)
     terminal = Terminal(json=as_json)
