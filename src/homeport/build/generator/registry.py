@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from homeport.build.analyzer.graph import ServiceGraph, service_graph
+from homeport.build.analyzer.graph import start_order
 from homeport.build.generator.registry_layout import pack
 from homeport.build.generator.registry_rows import (
     GRAPH,
@@ -51,7 +51,6 @@ def built_registry(plan: Plan, reflection: Reflection | None = None, source: str
 
     ``source`` is a digest of the files that the plan was made from.
     """
-    graph = service_graph(plan, layout="single")
     rows = {
         service.name: _row(service, reflection) for service in sorted(plan.services, key=lambda service: service.name)
     }
@@ -63,8 +62,8 @@ def built_registry(plan: Plan, reflection: Reflection | None = None, source: str
             source=source,
             reflected=reflection is not None,
         ),
-        graph=GraphRow(calls={name: _callees(graph, name) for name in rows}),
-        start=StartRow(order=graph.start_order, groups=tuple(_groups(plan, rows))),
+        graph=GraphRow(calls={name: _callees(row.service) for name, row in rows.items()}),
+        start=StartRow(order=start_order(plan), groups=tuple(_groups(plan, rows))),
         services=rows,
     )
 
@@ -98,8 +97,8 @@ def _row(service: PlannedService, reflection: Reflection | None) -> ServiceRow:
     return ServiceRow(service=service, contract=seen.contract, modules=seen.modules)
 
 
-def _callees(graph: ServiceGraph, caller: str) -> tuple[str, ...]:
-    return tuple(call.callee for call in graph.calls if call.caller == caller)
+def _callees(service: PlannedService) -> tuple[str, ...]:
+    return tuple(sorted({dependency.service for dependency in service.dependencies}))
 
 
 def _groups(plan: Plan, rows: dict[str, ServiceRow]) -> list[StartGroup]:
