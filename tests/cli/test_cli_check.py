@@ -3,14 +3,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from textwrap import dedent
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from xml.etree import ElementTree as xml
 
 import pytest
 from cli_fakes import Place
-from conftest import Homeport
 
 from homeport.cli.main import main
+
+if TYPE_CHECKING:
+    from conftest import Homeport
 
 CART = """\
     from homeport import service
@@ -104,6 +106,8 @@ def test_a_target_that_is_not_there_is_a_wrong_usage(homeport: Homeport) -> None
         (("--fix", "--diff"), "give one of them"),
         (("--watch", "--diff"), "leave out --watch"),
         (("--format", "xml"), "xml"),
+        (("--select", "HP2,HP3O2"), "HP3O2 is the code of no rule"),
+        (("--ignore", "cycle"), "CYCLE is the code of no rule"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(
@@ -135,8 +139,10 @@ def test_settings_that_fit_nothing_are_told_and_can_be_silenced(shop: Write, hom
     shop("homeport.toml", '[check]\nignore = ["HP2", "HP299"]\n[services.maill]\nreplicas = 2\n')
     check, services = homeport("check", "shop", "--format", "concise").out.splitlines()
     assert check.startswith("[check]: HP803 warning: 'HP299' is the code of no rule, nor the beginning of one; did you")
+    shop("homeport.toml", '[check]\nselect = ["HP299"]\n[services.maill]\nreplicas = 2\n')
+    assert codes(homeport("check", "shop", "--json").out) == ["HP803"]
     assert services == "[services.maill]: HP801 warning: the application has no service 'maill'; did you mean mail?"
-    assert codes(homeport("check", "shop", "--json", "--ignore", "HP2,HP8").out) == []
+    assert codes(homeport("check", "shop", "--json", "--ignore", "HP2,HP8", "--select", "HP3").out) == []
 
 
 def test_a_comment_silences_and_is_told_once_it_silences_nothing(shop: Write, homeport: Homeport) -> None:

@@ -76,13 +76,13 @@ def checked(findings: Iterable[Finding], selection: Selection, texts: Texts, fil
     return Checked(tuple(sorted((*sifted.kept, *told), key=_place)), sifted.silenced)
 
 
-def selection_findings(config: CheckConfig, flags: Iterable[str] = ()) -> Iterable[Finding]:
-    """HP803 for each code in the settings or ``flags`` that stands for no rule."""
+def selection_findings(config: CheckConfig) -> Iterable[Finding]:
+    """HP803 for each code in the settings that stands for no rule."""
     from homeport.build.diagnostics.rules import RULES
     from homeport.errors import near_names
 
     named = [*config.select, *config.ignore, *(code for codes in config.per_file_ignores.values() for code in codes)]
-    for code in dict.fromkeys(wrong_codes([*named, *flags], list(RULES))):
+    for code in dict.fromkeys(wrong_codes(named, list(RULES))):
         near = near_names(code, RULES)
         hint = f"did you mean {' or '.join(near)}?" if near else "`homeport explain --all` lists the codes"
         message = f"{code!r} is the code of no rule, nor the beginning of one"

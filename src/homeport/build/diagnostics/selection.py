@@ -12,6 +12,7 @@ import msgspec
 from homeport.build.diagnostics.finding import Finding
 
 ALL = "ALL"
+ABOUT_CODES = "HP803"  # told although not selected: a mistyped code may be all that is selected
 _PREFIX = re.compile(r"(HP\d{0,3}|ALL)\Z")
 UNDENIABLE = ("HP0", "HP1", "HP7")
 
@@ -39,7 +40,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
         return _longest(self._selecting(code), code) > _longest(self.ignore, code)
 
     def _selecting(self, code: str) -> Sequence[str]:
-        prefixes = self.select or ("HP",)
+        prefixes = ("HP",) if code == ABOUT_CODES else self.select or ("HP",)
         return [prefix for prefix in prefixes if prefix in (code, ALL)] if code in self.quiet else prefixes
 
     def _ignored_in(self, path: str, root: PurePath) -> list[str]:

@@ -54,8 +54,8 @@ def check(
     asked = CheckOptions(
         target=target,
         format="json" if as_json else format,
-        select=_codes(select),
-        ignore=_codes(ignore),
+        select=_codes(select, "--select"),
+        ignore=_codes(ignore, "--ignore"),
         fix=fix,
         diff=diff,
         watch=watch,
@@ -64,7 +64,17 @@ def check(
     raise typer.Exit(run_check(asked, options.surroundings(context), terminal))
 
 
-def _codes(given: list[str] | None) -> tuple[str, ...] | None:
+def _codes(given: list[str] | None, option: str) -> tuple[str, ...] | None:
+    """Codes as people write them: several times, or with commas between."""
     if given is None:
         return None
-    return tuple(code.strip().upper() for text in given for code in text.split(",") if code.strip())
+    from homeport.build.diagnostics.rules import RULES
+    from homeport.build.diagnostics.selection import wrong_codes
+    from homeport.errors import near_names
+
+    codes = tuple(code.strip().upper() for text in given for code in text.split(",") if code.strip())
+    for wrong in wrong_codes(codes, list(RULES)):
+        near = near_names(wrong, RULES)
+        hint = f"did you mean {' or '.join(near)}?" if near else "`homeport explain --all` lists them"
+        raise typer.BadParameter(f"{wrong} is the code of no rule, nor the beginning of one; {hint}", param_hint=option)
+    return codes

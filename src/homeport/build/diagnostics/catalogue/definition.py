@@ -146,6 +146,28 @@ RULES = (
         better="@service\nclass Cart: ...  # and `replicas` under [services.cart]",
     ),
     Rule(
+        code="HP115",
+        name="variadic-method",
+        severity="error",
+        summary="A method takes `*args` or `**options`.",
+        why="Nobody could check a call of it, and callers in other languages could not make one; the class is refused "
+        "when it is imported.",
+        fix="Take a list or a dict.",
+        example="async def add(self, *items: str) -> None: ...",
+        better="async def add(self, items: list[str]) -> None: ...",
+    ),
+    Rule(
+        code="HP116",
+        name="stream-annotation",
+        severity="error",
+        summary="A method yields, but its result is not annotated as a stream.",
+        why="Callers read from the annotation whether to write `await` or `async for`; the class is refused when it is "
+        "imported.",
+        fix="Annotate it `-> AsyncIterator[...]`, or return the whole instead of yielding.",
+        example="async def changes(self) -> list[str]:\n    yield 'tea'",
+        better="async def changes(self) -> AsyncIterator[str]:\n    yield 'tea'",
+    ),
+    Rule(
         code="HP120",
         name="undeclared-handle",
         severity="note",

@@ -47,6 +47,6 @@ RULES = (
         severity="warning",
         summary="The node runs a release that was deployed, and not the source that it was started with.",
         why="What was decided by a deploy outlives a restart of the node.",
-        fix="`homeport deploy .` runs the source as it is now; `homeport deploy rollback` goes back to what ran before.",
+        fix="`homeport deploy .` runs the source as it is now; `homeport deploy rollback` undoes the deploy.",
     ),
 )
