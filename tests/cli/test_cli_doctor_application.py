@@ -89,7 +89,7 @@ def test_a_damaged_registry_is_a_thing_that_will_not_work(app: App) -> None:
     (found,) = app.examined().values()
     assert (found.name, found.health) == ("registry", Health.ILL)
     assert "damaged" in found.found
-    assert str(app.registry) in found.found
+    assert f"rm {app.registry}" in found.next
 
 
 def test_instances_of_another_registry_are_told(app: App) -> None:

@@ -35,8 +35,8 @@ def check_application(surroundings: Surroundings, node: str | None, status: Node
         registry = RegistryFile(releases / f"{status.release}.registry")
         registry.verify()
     except RegistryUnreadable as error:
-        found = f"workers cannot start: {error.why} ({error.path})"
-        return [ill("registry", found, "homeport restart SERVICE writes it again, from the release")]
+        found = f"workers that start would refuse it: {error.why}"
+        return [ill("registry", found, f"rm {error.path}; the next worker that starts has it written again")]
     rows = registry.rows()
     return [
         check_registry(registry, instances),
