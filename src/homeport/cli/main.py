@@ -74,6 +74,7 @@ def build() -> typer.Typer:
     from homeport.cli.commands.drain import drain
     from homeport.cli.commands.eject import eject
     from homeport.cli.commands.explain import explain
+    from homeport.cli.commands.export import export
     from homeport.cli.commands.forgive import forgive
     from homeport.cli.commands.generate import generate
     from homeport.cli.commands.graph import graph
@@ -102,7 +103,7 @@ def build() -> typer.Typer:
         RUNNING: (run, stop),
         LOOKING: (ps, services, why, watch, logs, policy),
         CHANGING: (call, scale, restart, deploy, drain, eject, forgive),
-        PROJECT: (new, check, explain, graph, diff, build_artefact, doctor, version),
+        PROJECT: (new, check, explain, graph, diff, build_artefact, export, doctor, version),
     }
     for panel, commands in panels.items():
         for command in commands:

@@ -6,13 +6,14 @@ VARIABLE = "HOMEPORT_ROOT"
 """Names the folder, when none of the usual ones will do."""
 
 # A mark in the folder tells that it has been tried. One below /tmp could have been made by somebody else, whose
-# programs we would then run: it must be ours. Nothing may be run from some file systems (noexec), which -x tells.
+# programs we would then run: it must be ours. Nothing may be run from some file systems (noexec), which -x tells. One
+# that was asked for may be read-only by now, as in a container whose image has all unpacked.
 CHOOSE_ROOT = """\
 tried='' root=''
 usable() {
     case "$1" in /*) ;; *) return 1 ;; esac
     tried="$tried $1"
-    if [ -e "$1/.runs" ] && [ -O "$1" ] && [ -w "$1" ]; then root=$1; return 0; fi
+    if [ -e "$1/.runs" ] && { [ -n "${2:-}" ] || { [ -O "$1" ] && [ -w "$1" ]; }; }; then root=$1; return 0; fi
     mkdir -p "$1" 2>/dev/null
     if [ -d "$1" ] && [ -O "$1" ] && [ -w "$1" ] && : >"$1/.runs"; then
         chmod 700 "$1/.runs"
@@ -22,7 +23,7 @@ usable() {
     return 1
 }
 if [ -n "${HOMEPORT_ROOT:-}" ]; then
-    usable "$HOMEPORT_ROOT"
+    usable "$HOMEPORT_ROOT" asked
 else
     usable "${XDG_CACHE_HOME:+$XDG_CACHE_HOME/homeport/unpacked}" ||
         usable "${HOME:+$HOME/.cache/homeport/unpacked}" ||
