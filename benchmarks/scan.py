@@ -83,7 +83,7 @@ def report(size: Size, rounds: list[dict[str, dict[str, Any]]]) -> Report:
             f"{read / 1e6:.0f} MB of source, made up by `benchmarks/harness/synthetic.py`; {len(rounds)} rounds, all "
             "ways in turn, each in a process of its own. Files are in the page cache.",
             "The garbage collector rests during the bare parse too, as it does in a scan; with it, both take longer.",
-            "CPU is of the process itself; what a scan has others do for it is not in it.",
+            "CPU is of the process and of those that it has had read for it.",
         ],
         raw=rounds,
     )
