@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import random
+import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homeport.build.analyzer.graph import GraphCall, GraphService, ServiceGraph, linked_graph, merged_calls
+from homeport.build.analyzer.graph import (
+    GraphCall,
+    GraphService,
+    ServiceGraph,
+    linked_graph,
+    merged_calls,
+    service_graph,
+)
+from homeport.build.application import scan
 from homeport.build.generator.dot import dot
 from homeport.build.generator.mermaid import mermaid
 from homeport.build.generator.svg import svg
@@ -118,3 +128,13 @@ def test_the_tree_shows_each_service_below_its_callers_and_its_own_calls_once() 
 def test_the_tree_of_a_long_chain_is_no_trouble_and_ascii_will_do() -> None:
     chain = graph_of(*((f"s{number:04}", f"s{number + 1:04}") for number in range(1500)))
     assert list(lines(chain, ASCII))[1] == "`-- s0001  needed by 1"
+
+
+def test_the_picture_in_the_docs_is_the_one_that_is_drawn() -> None:
+    root = Path(__file__).parents[2]
+    drawn = svg(service_graph(scan("examples/boutique", root)), title="boutique")
+    kept = (root / "docs" / "boutique.svg").read_text()
+    lines_of_source = re.compile(r"(?<=\.py):\d+")
+    assert lines_of_source.sub("", drawn) == lines_of_source.sub("", kept), (
+        "run `homeport graph examples/boutique -o docs/boutique.svg`"
+    )

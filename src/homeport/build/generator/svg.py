@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import escape
 
 from homeport.build.analyzer.graph import GraphCall, GraphService, ServiceGraph
 from homeport.build.generator.drawing import BOX_HEIGHT, Box, Curve, Drawing, drawn
@@ -19,6 +19,7 @@ LEAST_WIDTH = 420.0  # of the whole, so that title and legend fit
 LEAST_BOX = 108.0
 LONGEST_NAME = 30  # letters
 NAME_SIZE, FACT_SIZE = 13.5, 11.0
+BOLD = 1.08  # how much wider than the plain letters of a font its bold ones are
 HOVER_LIMIT = 600  # services beyond which no rules for hovering are written
 
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -32,7 +33,7 @@ def svg(graph: ServiceGraph, *, title: str) -> str:
 
 
 def _box_width(service: GraphService) -> float:
-    name = text_width(shortened(service.name, LONGEST_NAME), NAME_SIZE)
+    name = text_width(shortened(service.name, LONGEST_NAME), NAME_SIZE * BOLD)
     return max(LEAST_BOX, round(max(name, text_width(facts(service), FACT_SIZE)) + 2 * PADDING))
 
 
@@ -184,8 +185,3 @@ def _number(value: float) -> str:
 
 def _text(text: str) -> str:
     return escape(_NOT_XML.sub("\ufffd", text))
-
-
-def attribute(text: str) -> str:
-    """A text as the value of an XML attribute, quotes included."""
-    return quoteattr(_NOT_XML.sub("\ufffd", text))

@@ -19,7 +19,8 @@ text{font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Aria
 .weight{fill:none;stroke:var(--weight);stroke-width:3;stroke-linecap:round}.critical .weight{stroke:var(--critical)}
 .line{fill:none;stroke:var(--line);stroke-width:1.5}.tip{fill:var(--line)}
 .optional .line{stroke-dasharray:5 4}
-.call.missing .line{stroke:var(--missing);stroke-dasharray:5 4}.call.missing .tip{fill:var(--missing)}
+.call.missing .line{stroke:var(--missing);stroke-dasharray:1 4;stroke-linecap:round}
+.call.missing .tip{fill:var(--missing)}
 .cycle .line{stroke:var(--cycle);stroke-width:1.8}.cycle .tip{fill:var(--cycle)}
 """
 
