@@ -10,6 +10,7 @@ from homeport.authoring.naming import checked_name, is_valid_name
 from homeport.authoring.service import ServiceOptions
 from homeport.build.analyzer.definition import NO_METHODS_HINT, fact_and_way_out, no_methods, option_code
 from homeport.build.analyzer.dependencies import Member, Site, analyze, effective_functions
+from homeport.build.analyzer.hidden import hidden_uses
 from homeport.build.analyzer.linked import LinkedApplication, LinkedService, replaced
 from homeport.build.analyzer.marked import StaticScope, declared_options, location_of
 from homeport.build.analyzer.methods import served_methods
@@ -125,6 +126,9 @@ class Collector:
             self._report(module, cls.line, cls.column, "HP106", no_methods(cls.qualname), NO_METHODS_HINT)
         analysis = analyze(options.name, members, foreign=lineage.foreign, uses=options.uses, uses_at=marked)
         self.findings.extend(analysis.findings)
+        if not lineage.foreign:
+            known = [dependency.attribute for dependency in analysis.dependencies]
+            self.findings.extend(hidden_uses(self._linker, lineage.classes, known, options.uses))
         functions = tuple(effective_functions(members))
         planned = PlannedService(
             name=options.name,

@@ -11,6 +11,7 @@ from homeport.build.scanner.classes import bound_names
 from homeport.build.scanner.exports import ExportsReader
 from homeport.build.scanner.expressions import UNREAD, Mark, dotted, plain_value, read_mark, read_type
 from homeport.build.scanner.flow import Placed
+from homeport.build.scanner.parameters import called_on_parameters
 from homeport.build.scanner.wrappers import Wrapper, read_wrapper
 
 
@@ -43,6 +44,7 @@ class OwnFunction(msgspec.Struct, frozen=True, tag="f", array_like=True, gc=Fals
     kind: str = "def"  # or "async def", "lambda"
     wrapper: Wrapper | None = None  # None: nothing that could decorate a class, or not read
     line: int = 0
+    called_on: dict[str, tuple[str, ...]] = {}  # attributes of its parameters, by their position and by their name
 
 
 class Made(msgspec.Struct, frozen=True, tag="m", array_like=True, gc=False):
@@ -164,10 +166,11 @@ class NameReader:
                     yield name, _given(statement, conditional)
 
     def _function(self, statement: ast.FunctionDef | ast.AsyncFunctionDef) -> OwnFunction:
-        if isinstance(statement, ast.AsyncFunctionDef):
-            return OwnFunction("async def", line=statement.lineno)
-        wrapper = read_wrapper(statement, self.absolute) if self._whole else None
-        return OwnFunction("def", wrapper, statement.lineno)
+        kind = "async def" if isinstance(statement, ast.AsyncFunctionDef) else "def"
+        if not self._whole:
+            return OwnFunction(kind, line=statement.lineno)
+        wrapper = read_wrapper(statement, self.absolute) if isinstance(statement, ast.FunctionDef) else None
+        return OwnFunction(kind, wrapper, statement.lineno, called_on_parameters(statement))
 
 
 def _pairs(names: list[ast.expr], values: list[ast.expr]) -> bool:

@@ -26,6 +26,17 @@ class Stored(msgspec.Struct, frozen=True, array_like=True, gc=False):
     line: int
 
 
+class Handed(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """``function(self)``."""
+
+    function: str  # dotted
+    parameter: str  # its name, or "0" for the first
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
 class BodyFacts(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """One function body; nested functions belong to it, as far as they do not have a ``self`` of their own."""
 
@@ -33,8 +44,8 @@ class BodyFacts(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=F
     assigned: frozenset[str] = frozenset()  # attributes of self
     stored: tuple[Stored, ...] = ()  # the plain ones among those assignments
     changed: tuple[Place, ...] = ()  # attributes of self whose items are assigned or deleted
-    looked_up: tuple[Place, ...] = ()  # getattr(self, name) with a computed name
-    handed_on: tuple[Place, ...] = ()  # self itself as an argument of the call named
+    looked_up: tuple[Place, ...] = ()  # getattr(self, name) with a computed name; named as far as it is written out
+    handed_on: tuple[Handed, ...] = ()  # self itself as an argument
     # What it calls by name on its own thread: `time.sleep`, `self.x.y`, `open().read` for a method of what another call
     # made; `:time.sleep` when the function imports that itself. Names that are its own variables are left out.
     called: tuple[Place, ...] = ()
@@ -57,7 +68,7 @@ class BodyReading:
         self._stored: list[Stored] = []
         self._changed: list[Place] = []
         self._looked_up: list[Place] = []
-        self._handed_on: list[Place] = []
+        self._handed_on: list[Handed] = []
         self._called: list[Place] = []
         self._calls_super = self._yields = False
         self._elsewhere = False  # inside a function that may run in a thread
@@ -180,15 +191,22 @@ class BodyReading:
         elif type(func) is ast.Name:
             self._named_calls.append(call)
             self._visit_builtin(func.id, call)
-        for argument in call.args:
+        for number, argument in enumerate(call.args):
             if type(argument) is ast.Name and argument.id == self._self:
-                place = place_of(argument, dotted(func))
-                if place.name not in _ASKING:
-                    self._handed_on.append(place)
+                self._hand_on(func, str(number), argument)
+        for keyword in call.keywords:
+            if type(keyword.value) is ast.Name and keyword.value.id == self._self and keyword.arg:
+                self._hand_on(func, keyword.arg, keyword.value)
         if not self._elsewhere:
             name = _called_name(func)
             if name:
                 self._called.append(place_of(func, self._canonical(name)))
+
+    def _hand_on(self, func: ast.expr, parameter: str, argument: ast.expr) -> None:
+        name = dotted(func)
+        if name and name not in _ASKING:
+            at = place_of(argument)
+            self._handed_on.append(Handed(name, parameter, at.line, at.column, at.end_line, at.end_column))
 
     def _visit_builtin(self, name: str, call: ast.Call) -> None:
         if name == "super":
@@ -198,7 +216,7 @@ class BodyReading:
             if attribute:
                 self.assigned.add(attribute)
         elif name == "getattr" and len(call.args) >= 2 and self._is_self(call.args[0]) and not _text(call.args[1]):
-            self._looked_up.append(place_of(call, "getattr"))
+            self._looked_up.append(place_of(call, _text_start(call.args[1])))
 
     def _visit_assign(self, node: Any) -> None:
         if node.value is None:
@@ -367,6 +385,14 @@ def _outer_parts(node: Any) -> Iterator[Any]:
     """What of a nested function is evaluated where it stands."""
     yield node.args
     yield from getattr(node, "decorator_list", ())
+
+
+def _text_start(node: ast.expr) -> str:
+    """What a computed text begins with, as far as that is written out: ``"on_"`` of ``f"on_{event}"``."""
+    match node:
+        case ast.JoinedStr(values=[first, *_]) | ast.BinOp(left=first, op=ast.Add() | ast.Mod()):
+            return _text(first).partition("%")[0]
+    return ""
 
 
 def _text(node: ast.expr) -> str:

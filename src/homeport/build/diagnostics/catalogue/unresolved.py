@@ -74,4 +74,15 @@ RULES = (
         example="await self.payments._charge(order)",
         better="await self.payments.charge(order)",
     ),
+    Rule(
+        code="HP208",
+        name="handed-on-dependency",
+        severity="warning",
+        summary="A function is handed a service as `self` and calls another service through it.",
+        why="The scan follows `self` within the class only, so that nothing is injected for the function to find.",
+        fix='Name the other service: `@service(uses=["payments"])`, or hand the function `self.payments` itself.',
+        example="async def charge(cart): await cart.payments.process()\n\n\n@service\nclass Cart:\n"
+        "    async def buy(self): await charge(self)",
+        better="@service(uses=['payments'])\nclass Cart:\n    async def buy(self): await charge(self)",
+    ),
 )
