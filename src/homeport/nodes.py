@@ -231,7 +231,7 @@ def find_node(explicit: str | None, environ: Mapping[str, str], cwd: Path, *, op
     idle: Path | None = None
     for folder in (cwd.resolve(), *cwd.resolve().parents):
         data = folder / FOLDER
-        if data.is_dir():
+        if (data / "format").is_file():  # otherwise it only holds what scans kept
             address = read_node(data)
             if address is not None:
                 return address

@@ -64,6 +64,7 @@ def _scan(sources: Sources, place: TargetPlace, target: str, exclude: Sequence[s
         scope="" if scope == "." else scope,
         attribute=place.attribute,
         exclude=tuple(exclude),
+        commented=sources.commented() if not place.attribute else (),
     )
 
 

@@ -104,6 +104,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     scope: str = ""  # folder or file that was looked through, relative to the root; "": all below the root
     attribute: str = ""  # the one class or app of it that was asked for; "": every service
     exclude: tuple[str, ...] = ()  # globs of what was left out
+    commented: tuple[str, ...] = ()  # files looked through that may hold comments which silence findings
 
     def service(self, name: str) -> PlannedService | None:
         return next((service for service in self.services if service.name == name), None)

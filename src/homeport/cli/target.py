@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from homeport.build.plan import Plan
+    from homeport.build.scanner.store import Trust
     from homeport.cli.surroundings import Surroundings
     from homeport.config import Loaded
 
@@ -28,20 +31,50 @@ def read_application(target: str, surroundings: Surroundings) -> Application:
         UsageError: TARGET does not exist.
         ConfigError: a setting is wrong.
     """
-    from homeport.build.application import scan
     from homeport.build.diagnostics.checking import settled
     from homeport.build.scanner.targets import find_target
-    from homeport.cli.foreground.launch import settings_start
-    from homeport.config import load
 
     cwd = surroundings.cwd().resolve()
-    loaded = load(settings_start(target, cwd), surroundings.environ, read_env_file=True)
-    config = loaded.config
-    plan = settled(scan(target, cwd, config.node.exclude, markers=config.build.markers), config.check)
+    loaded = settings_of(target, surroundings)
+    plan = settled(scanned(target, surroundings, loaded), loaded.config.check)
     scope = find_target(target, cwd).scope
     folder = scope if scope.is_dir() else scope.parent
     project = loaded.file.parent.name if loaded.file is not None and folder == loaded.file.parent else folder.name
     return Application(loaded.config.node.name or project or target, plan, loaded)
+
+
+def settings_of(target: str, surroundings: Surroundings, flags: Mapping[str, object] | None = None) -> Loaded:
+    """The settings that belong to TARGET; without one, those of the program's own application or of this folder.
+
+    Raises:
+        ConfigError: a setting is wrong.
+    """
+    from homeport.cli.foreground.launch import settings_start
+    from homeport.config import load
+
+    cwd, package = surroundings.cwd().resolve(), surroundings.package if not target else None
+    start = cwd if package is not None else settings_start(target or ".", cwd)
+    return load(start, surroundings.environ, flags=flags, read_env_file=True, package=package)
+
+
+def scanned(
+    target: str, surroundings: Surroundings, loaded: Loaded, *, trust: Trust = "times", cached: bool = True
+) -> Plan:
+    """Scan TARGET as its settings have it, with what scans before it kept in the node's data folder.
+
+    Raises:
+        UsageError: TARGET does not exist.
+    """
+    from homeport.build.application import scan
+    from homeport.cli.foreground.launch import chosen_data, settings_start
+    from homeport.nodes import data_folder
+
+    cwd, named = surroundings.cwd().resolve(), surroundings.target(target)
+    packaged = surroundings.package is not None and not target
+    data = chosen_data(loaded, cwd) or data_folder(settings_start(named, cwd), cwd, packaged=packaged)
+    config = loaded.config
+    cache = data / "cache" if cached else None
+    return scan(named, cwd, config.node.exclude, markers=config.build.markers, cache=cache, trust=trust)
 
 
 def without_errors(plan: Plan) -> Plan:

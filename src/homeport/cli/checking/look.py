@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from homeport.build.application import scan
 from homeport.build.diagnostics.checking import QUIET, checked, selection_findings, selection_of
 from homeport.build.diagnostics.fixes.rounds import Looked
 from homeport.build.diagnostics.settings import settings_findings
 from homeport.build.diagnostics.texts import Texts
 from homeport.build.diagnostics.undeclared import undeclared_handles, with_edits
-from homeport.build.scanner.sources import python_files
-from homeport.cli.foreground.launch import settings_start
-from homeport.config import Loaded, load
+from homeport.build.scanner.store import Trust
+from homeport.cli.target import scanned, settings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from homeport.build.diagnostics.selection import Selection
     from homeport.build.plan import Plan
     from homeport.cli.surroundings import Surroundings
@@ -32,13 +27,15 @@ FIXED_UNASKED = ("HP120",)  # quiet rules that `--fix` mends all the same
 class CheckOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What was asked for on the command line; None: not given."""
 
-    target: str = "."
+    target: str = ""  # "": the program's own application, or the working folder
     format: Format = "full"
     select: tuple[str, ...] | None = None
     ignore: tuple[str, ...] | None = None
     fix: bool = False
     diff: bool = False
     watch: bool = False
+    cached: bool = True
+    trust: Trust = "times"
 
     @property
     def edits(self) -> bool:
@@ -52,23 +49,18 @@ def look(asked: CheckOptions, surroundings: Surroundings) -> Looked:
         UsageError: TARGET does not exist.
         ConfigError: a setting is wrong.
     """
-    cwd = surroundings.cwd().resolve()
-    loaded = _settings(asked, cwd, surroundings)
+    flags = {"check.select": asked.select, "check.ignore": asked.ignore}
+    loaded = settings_of(asked.target, surroundings, flags)
     config = loaded.config
-    plan = scan(asked.target, cwd, config.node.exclude, markers=config.build.markers)
+    plan = scanned(asked.target, surroundings, loaded, trust=asked.trust, cached=asked.cached)
     texts = Texts(Path(plan.root))
-    selection = selection_of(config.check, loaded.file.parent if loaded.file else cwd)
+    selection = selection_of(config.check, loaded.file.parent if loaded.file else surroundings.cwd().resolve())
     if asked.edits:
         selection = _with_fixable(selection)
     handles = undeclared_handles(plan)
     found = [*plan.findings, *handles, *settings_findings(plan, config), *selection_findings(config.check)]
-    result = checked(found, selection, texts, _files(plan))
+    result = checked(found, selection, texts, _judged(plan))
     return Looked(plan, with_edits(result.findings, handles, texts), texts, result.silenced)
-
-
-def _settings(asked: CheckOptions, cwd: Path, surroundings: Surroundings) -> Loaded:
-    flags: dict[str, object] = {"check.select": asked.select, "check.ignore": asked.ignore}
-    return load(settings_start(asked.target, cwd), surroundings.environ, flags=flags, read_env_file=True)
 
 
 def _with_fixable(selection: Selection) -> Selection:
@@ -78,9 +70,7 @@ def _with_fixable(selection: Selection) -> Selection:
     return msgspec.structs.replace(selection, quiet=QUIET.difference(FIXED_UNASKED))
 
 
-def _files(plan: Plan) -> Iterator[str]:
+def _judged(plan: Plan) -> tuple[str, ...]:
     """The files of which every finding is known: none when only a part of the application was asked for."""
-    scope = Path(plan.root, plan.scope)
-    if not plan.attribute and scope.is_dir():
-        for path in python_files(scope, plan.exclude):
-            yield os.path.relpath(path, plan.root)
+    whole = not plan.attribute and Path(plan.root, plan.scope).is_dir()
+    return plan.commented if whole else ()

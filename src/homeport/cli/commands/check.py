@@ -8,14 +8,14 @@ import typer
 
 from homeport.cli import options
 
-RULES, EDITS = "Which findings", "Edits"
+RULES, EDITS, READING = "Which findings", "Edits", "Reading"
 
 
 def check(
     context: typer.Context,
     target: Annotated[
         str, typer.Argument(metavar="TARGET", help="A folder, a module, module:Class or module:app.")
-    ] = ".",
+    ] = "",
     format: Annotated[
         Literal["full", "concise", "json", "sarif", "github", "junit"],
         typer.Option(metavar="FORMAT", help="full, concise, json, sarif, github or junit."),
@@ -30,6 +30,10 @@ def check(
     fix: Annotated[bool, options.flag("--fix", help="Edit the source where that is safe.", panel=EDITS)] = False,
     diff: Annotated[bool, options.flag("--diff", help="Show what --fix would edit.", panel=EDITS)] = False,
     watch: Annotated[bool, options.flag("--watch", "-w", help="Check again after every change.")] = False,
+    by_hash: Annotated[
+        bool, options.flag("--hash", help="Believe the content of files, not their times: for CI.", panel=READING)
+    ] = False,
+    no_cache: Annotated[bool, options.flag("--no-cache", help="Read every file anew.", panel=READING)] = False,
     as_json: options.Json = False,
 ) -> None:
     """Check the services of TARGET and the calls between them.
@@ -59,9 +63,13 @@ def check(
         fix=fix,
         diff=diff,
         watch=watch,
+        cached=not no_cache,
+        trust="content" if by_hash else "times",
     )
-    terminal = Terminal(json=as_json)
-    raise typer.Exit(run_check(asked, options.surroundings(context), terminal))
+    surroundings = options.surroundings(context)
+    if fix and surroundings.package is not None and not target:
+        raise typer.BadParameter("a packaged application does not change; edit its source", param_hint="--fix")
+    raise typer.Exit(run_check(asked, surroundings, Terminal(json=as_json)))
 
 
 def _codes(given: list[str] | None, option: str) -> tuple[str, ...] | None:

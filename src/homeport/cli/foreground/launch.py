@@ -79,7 +79,7 @@ def prepare(asked: RunOptions, surroundings: Surroundings) -> Launch:
     spec = NodeSpec(
         target=target,
         cwd=str(cwd),
-        data=str(_data(loaded, cwd) or data_folder(start, cwd, packaged=package is not None)),
+        data=str(chosen_data(loaded, cwd) or data_folder(start, cwd, packaged=package is not None)),
         config=_named(loaded.config, package),
         port_explicit="node.port" in loaded.origins,
         reload=asked.reload,
@@ -104,7 +104,7 @@ def settings_start(target: str, cwd: Path) -> Path:
     return path.resolve() if path.exists() else cwd
 
 
-def _data(loaded: Loaded, cwd: Path) -> Path | None:
+def chosen_data(loaded: Loaded, cwd: Path) -> Path | None:
     """The folder that was set; one from a settings file is relative to that file."""
     data = loaded.config.node.data
     if not data:
