@@ -195,6 +195,7 @@ class ServiceSummary(msgspec.Struct, frozen=True, kw_only=True):
     registered: int
     contract: str = ""
     version: str = ""
+    registry: str = ""  # digest of the built registry that its newest instance was started from
     methods: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
     waiting_for: tuple[str, ...] = ()

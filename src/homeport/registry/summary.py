@@ -33,6 +33,7 @@ def summarise(catalog: Catalog, service: str) -> ServiceSummary:
         registered=len(instances),
         contract=contract.fingerprint if contract else "",
         version=newest.version if newest else "",
+        registry=newest.registry if newest else "",
         methods=tuple(method.name for method in contract.methods) if contract else (),
         requires=tuple(sorted({one.service for one in stated if not one.optional})),
         waiting_for=tuple(sorted({name for instance in instances for name in instance.waiting_for})),
