@@ -7,11 +7,6 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from homeport.build.diagnostics.formats.concise import concise
-from homeport.build.diagnostics.formats.full import full
-from homeport.build.diagnostics.formats.github import github
-from homeport.build.diagnostics.formats.junit import junit
-from homeport.build.diagnostics.formats.plain_json import as_json
 from homeport.build.diagnostics.report import Report, told
 from homeport.build.diagnostics.texts import decoded
 from homeport.cli.findings import styled
@@ -36,16 +31,22 @@ def report_of(looked: Looked, here: Path) -> Report:
 
 
 def print_report(terminal: Terminal, report: Report, format: Format) -> None:
-    """Print all findings; people get a last line that counts them."""
+    """Print all findings; people get a last line that counts them. Each format is loaded only when it is wanted."""
     match format:
         case "full":
+            from homeport.build.diagnostics.formats.full import full
+
             for number, one in enumerate(report.told):
                 terminal.say(*([""] if number else []), *map(styled, full(one)))
             _summary(terminal, report)
         case "concise":
+            from homeport.build.diagnostics.formats.concise import concise
+
             _write(concise(report).encode("utf-8", "backslashreplace"))
             _summary(terminal, report)
         case "json":
+            from homeport.build.diagnostics.formats.plain_json import as_json
+
             _write(as_json(report))
         case "sarif":
             import homeport
@@ -53,8 +54,12 @@ def print_report(terminal: Terminal, report: Report, format: Format) -> None:
 
             _write(sarif(report, homeport.__version__))
         case "github":
+            from homeport.build.diagnostics.formats.github import github
+
             _write(github(report).encode("utf-8", "backslashreplace"))
         case "junit":
+            from homeport.build.diagnostics.formats.junit import junit
+
             _write(junit(report).encode("utf-8", "xmlcharrefreplace"))
 
 
