@@ -10,9 +10,9 @@ from homeport.build.packager.deployment.place import Place
 def compose(place: Place) -> str:
     """For ``docker compose up`` in the project's folder."""
     label = place.label
-    secret = '      HOMEPORT_NODE__TOKEN: "${HOMEPORT_NODE__TOKEN:?give a token, by the environment or in .env}"\n'
+    asked = '      HOMEPORT_NODE__TOKEN: "${HOMEPORT_NODE__TOKEN:?give a token, by the environment or in .env}"\n'
     if place.token:
-        secret = "      # The token is among the settings in the artefact.\n"
+        asked = "      # The token is among the settings in the artefact.\n"
     plain = (
         ""
         if place.tls
@@ -28,7 +28,7 @@ services:
     init: true # reaps what services start and leave behind
     restart: unless-stopped
     environment:
-{secret}{plain}    ports:
+{asked}{plain}    ports:
       - "127.0.0.1:{place.port}:{place.port}"
     volumes:
       - {label}-data:/data
