@@ -69,10 +69,9 @@ def unknown_markers(linker: Linker) -> Iterator[Finding]:
 def _decorators(linker: Linker, module: ModuleFacts, cls: ClassFacts) -> Iterator[Finding]:
     outer = cls.qualname.rpartition(".")[0]
     for mark in cls.marks:
-        if "service" not in mark.name.rpartition(".")[2].lower():
-            continue
-        symbol = linker.markers.follow(module, mark, outer)
-        why = _why_unfollowed(linker, symbol)
+        symbol = linker.markers.follow(module, mark, outer) if mark.name else None
+        suggests = "service" in mark.name.rpartition(".")[2].lower()
+        why = _marks_unseen(linker, symbol) or (_why_unfollowed(symbol) if suggests else "")
         if why:
             known = full_name(symbol) if symbol is not None else ""
             yield _finding(
@@ -85,22 +84,37 @@ def _decorators(linker: Linker, module: ModuleFacts, cls: ClassFacts) -> Iterato
             )
 
 
-def _why_unfollowed(linker: Linker, symbol: Symbol | None) -> str:
+def _marks_unseen(linker: Linker, symbol: Symbol | None) -> str:
+    """How a decorator that is not followed calls one that marks; empty when it does not."""
+    if isinstance(symbol, LinkedFunction):
+        module = linker.whole(symbol.module)
+        function = module.names.get(symbol.name)
+        wrapper = function.wrapper if isinstance(function, OwnFunction) else None
+        names = wrapper.names if wrapper is not None else ()
+        why = f"{symbol.name}() does too much to be followed, and calls"
+    elif isinstance(symbol, LinkedClass):
+        (linked, *_) = linker.lineage(symbol).classes
+        module = linked.module
+        names = tuple(place.name for function in linked.cls.body.functions for place in function.body.called)
+        why = f"{symbol.cls.name} is a class, and only functions are followed; it calls"
+    else:
+        return ""
+    marker = next((name for name in names if linker.markers.marks(module, name)), "")
+    return f"{why} {marker}()" if marker else ""
+
+
+def _why_unfollowed(symbol: Symbol | None) -> str:
     """Why it cannot be told whether a decorator marks; empty when it surely does not."""
     match symbol:
         case None:
             return "nothing in this file says what the decorator is"
         case Outside(name):
             return "" if name.startswith("homeport.") else f"{name} is not part of this application"
-        case LinkedFunction():
-            function = linker.whole(symbol.module).names.get(symbol.name)
-            wrapper = function.wrapper if isinstance(function, OwnFunction) else None
-            return f"{symbol.name}() does too much to be followed" if wrapper and wrapper.too_large else ""
         case LinkedCall():
             return f"{symbol.name} is what {symbol.call.name}() returned"
         case LinkedClass():
             return f"{symbol.cls.name} is a class, and only functions are followed"
-        case LinkedModule() | LinkedConstant():
+        case LinkedFunction() | LinkedModule() | LinkedConstant():
             return ""
 
 

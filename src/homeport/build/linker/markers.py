@@ -71,6 +71,10 @@ class Markers:
             self._markings[linked.key] = tuple(self._read(linked))
         return self._markings[linked.key]
 
+    def marks(self, module: ModuleFacts, name: str) -> bool:
+        """Whether what this name stands for, at the end of a module, marks classes."""
+        return bool(self._outcomes(self._linker.resolve(module, name), Arguments((CLASS,)), ()))
+
     def applied(self, module: ModuleFacts) -> Iterator[tuple[Mark, str, Symbol | None]]:
         """The calls at the top level of ``module`` that mark something: with what they mark, as named and as found."""
         for applied in module.applied:

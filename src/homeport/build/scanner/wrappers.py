@@ -36,7 +36,8 @@ class Wrapper(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fal
     calls: tuple[WrappedCall, ...] = ()
     changed: frozenset[str] = frozenset()  # parameters that may mean something else by the time of a call
     imported: dict[str, str] = {}  # names it imports itself, by full name
-    too_large: bool = False
+    too_large: bool = False  # to be followed; then ``names`` are those of all that it calls
+    names: tuple[str, ...] = ()
 
 
 def read_wrapper(node: ast.FunctionDef | ast.Lambda, absolute: Callable[[int, str | None], str]) -> Wrapper | None:
@@ -45,11 +46,10 @@ def read_wrapper(node: ast.FunctionDef | ast.Lambda, absolute: Callable[[int, st
     ``absolute`` tells what a relative import means.
     """
     parameters = tuple(_parameters(node.args))
-    nodes: list[ast.AST] = []
-    for inner in ast.walk(node):
-        nodes.append(inner)
-        if len(nodes) > _LARGEST_BODY:
-            return Wrapper(parameters=parameters, too_large=True)
+    nodes = [*ast.walk(node)]
+    if len(nodes) > _LARGEST_BODY:
+        names = dict.fromkeys(dotted(inner.func) for inner in nodes if isinstance(inner, ast.Call))
+        return Wrapper(parameters=parameters, too_large=True, names=tuple(name for name in names if name))
     returns = any(isinstance(inner, ast.Return) and inner.value is not None for inner in nodes)
     if not returns and isinstance(node, ast.FunctionDef):
         return None
