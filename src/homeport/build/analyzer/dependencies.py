@@ -50,6 +50,9 @@ class Scope(Protocol):
     def outside(self, name: str) -> str:
         """The full name of what the application does not define: ``time.sleep``, ``builtins.int``; else empty."""
 
+    def plain_class(self, name: str) -> bool:
+        """Whether it names a class of the application that has neither bases nor decorators."""
+
     def read(self, mark: Mark) -> Mark:
         """The mark with the values of the constants that its options name."""
 

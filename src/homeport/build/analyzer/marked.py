@@ -45,6 +45,10 @@ class StaticScope:
         unknown = symbol is None and first not in self._module.names and not self._module.stars
         return f"builtins.{name}" if unknown and hasattr(builtins, first) else ""
 
+    def plain_class(self, name: str) -> bool:
+        linked = self._linker.type_of(self._module, name, self._inside)
+        return linked is not None and not linked.cls.bases and not linked.cls.marks
+
     def read(self, mark: Mark) -> Mark:
         return self._linker.markers.with_constants(self._module, mark, self._hidden)
 

@@ -41,6 +41,11 @@ class InClass:
         hidden = name.partition(".")[0] in self._member.cls.body.bound
         return "" if hidden else self._member.scope.outside(name)
 
+    def plain_class(self, name: str) -> bool:
+        """Whether it names a class of the application that has neither bases nor decorators."""
+        hidden = name.partition(".")[0] in self._member.cls.body.bound
+        return not hidden and self._member.scope.plain_class(name)
+
 
 def served_methods(lineage: Sequence[Member]) -> dict[str, LinkedMethod]:
     """The methods of a class given with its bases, nearest first; in order of name."""

@@ -83,6 +83,9 @@ class IntrospectedScope:
     def outside(self, name: str) -> str:
         return ""
 
+    def plain_class(self, name: str) -> bool:
+        return False  # contracts say more of live classes
+
     def read(self, mark: Mark) -> Mark:
         return mark
 

@@ -107,6 +107,9 @@ class LiveScope:
     def outside(self, name: str) -> str:
         return self._static.outside(name)
 
+    def plain_class(self, name: str) -> bool:
+        return False  # contracts say more of live classes
+
     def read(self, mark: Mark) -> Mark:
         return self._static.read(filled(mark, self._plain))
 

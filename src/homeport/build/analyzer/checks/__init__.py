@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 from homeport.build.analyzer.checks.arguments import wrong_arguments
 from homeport.build.analyzer.checks.awaits import misused_streams, unawaited_calls
 from homeport.build.analyzer.checks.dependencies import unknown_services
+from homeport.build.analyzer.checks.graph import dependency_cycles, unused_services
 from homeport.build.analyzer.checks.literals import wrong_literals
 from homeport.build.analyzer.checks.methods import unknown_methods
 from homeport.build.analyzer.checks.results import misused_results
+from homeport.build.analyzer.checks.shared_state import shared_state
+from homeport.build.analyzer.checks.types import unserialisable_types
 from homeport.build.analyzer.linked import LinkedApplication
 from homeport.build.analyzer.sites import CallSite, call_sites
 from homeport.build.diagnostics.finding import Finding
@@ -22,7 +25,13 @@ OF_CALLS: tuple[Callable[[CallSite], Iterable[Finding]], ...] = (
     misused_streams,
     misused_results,
 )
-OF_APPLICATIONS: tuple[Callable[[LinkedApplication], Iterable[Finding]], ...] = (unknown_services,)
+OF_APPLICATIONS: tuple[Callable[[LinkedApplication], Iterable[Finding]], ...] = (
+    unknown_services,
+    dependency_cycles,
+    unused_services,
+    unserialisable_types,
+    shared_state,
+)
 
 
 def check(application: LinkedApplication) -> Iterator[Finding]:
