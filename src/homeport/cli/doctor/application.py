@@ -40,7 +40,7 @@ def check_application(surroundings: Surroundings, node: str | None, status: Node
     rows = registry.rows()
     return [
         check_registry(registry, instances),
-        check_source(registry, rows, status, releases / status.release),
+        check_source(surroundings, registry, rows, status, releases / status.release),
         check_bytecode(rows, instances, releases / status.release, surroundings.environ),
         check_imports(instances),
     ]
@@ -55,17 +55,23 @@ def check_registry(registry: RegistryFile, instances: Iterable[Instance]) -> Che
     return well("registry", f"{registry.digest[:16]}, {plural(len(registry.names), 'service')}, every row sound")
 
 
-def check_source(registry: RegistryFile, rows: Mapping[str, ServiceRow], status: NodeStatus, release: Path) -> Checked:
+def check_source(
+    surroundings: Surroundings,
+    registry: RegistryFile,
+    rows: Mapping[str, ServiceRow],
+    status: NodeStatus,
+    release: Path,
+) -> Checked:
     """What the source says now is what runs."""
-    from homeport.build.application import scan
     from homeport.build.difference import difference
     from homeport.build.generator.registry import built_registry
     from homeport.cli.running_state import target_of
+    from homeport.cli.target import read_application
     from homeport.errors import UsageError
 
     plan = registry.plan(Path(status.root))
     try:
-        now = built_registry(scan(target_of(plan), Path(status.root), plan.exclude)).services
+        now = built_registry(read_application(target_of(plan), surroundings).plan).services
     except UsageError as error:
         return warning(
             "source", f"cannot be compared with what runs: {error}", "homeport deploy TARGET, from where it is"
