@@ -154,6 +154,19 @@ def test_a_class_that_is_imported_already_is_not_imported_again(imports: str, an
     assert declared(source + body) == f"{source}    payments: {annotation}\n\n{body}"
 
 
+def test_neighbours_are_imported_as_the_file_imports_them() -> None:
+    source = """\
+        from homeport import service
+        from .types import Order
+
+        @service
+        class Cart:
+            async def pay(self): await self.payments.process()
+        """
+    assert "    from .payments import Payments\n" in declared(source)
+    assert "    from shop.payments import Payments\n" in declared(source, path="other/cart.py")
+
+
 def test_the_guard_may_be_known_by_another_name() -> None:
     result = declared(
         """\

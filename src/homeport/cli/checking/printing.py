@@ -37,7 +37,10 @@ def print_report(terminal: Terminal, report: Report, format: Format) -> None:
             from homeport.build.diagnostics.formats.full import full
 
             for number, one in enumerate(report.told):
-                terminal.say(*([""] if number else []), *map(styled, full(one)))
+                if number:
+                    terminal.say("")
+                for row in full(one):
+                    terminal.out.print(styled(row), soft_wrap=True)  # wrapped words would leave the marks behind
             _summary(terminal, report)
         case "concise":
             from homeport.build.diagnostics.formats.concise import concise

@@ -64,7 +64,7 @@ class Imports:
         names: dict[str, list[str]] = {}
         for module, name, alias in sorted(wanted):
             names.setdefault(module, []).append(f"{name} as {alias}" if alias else name)
-        lines = [f"from {module} import {', '.join(members)}" for module, members in names.items()]
+        lines = [f"from {self._as_neighbour(module)} import {', '.join(members)}" for module, members in names.items()]
         if not lines:
             return
         if self._block is not None:
@@ -95,6 +95,12 @@ class Imports:
             by_line[line] = by_line.get(line, "") + f"{indent}{text}\n"
         for line, text in by_line.items():
             yield self._insert(line, text)
+
+    def _as_neighbour(self, module: str) -> str:
+        """Relative, if the file imports its neighbours so and the module is one."""
+        relative = any(isinstance(node, ast.ImportFrom) and node.level for node in _top_level(self._tree.body))
+        near = f"{self._package}."
+        return module.removeprefix(self._package) if relative and module.startswith(near) else module
 
     def _guard(self) -> str | None:
         """What the file calls ``TYPE_CHECKING`` already."""
@@ -210,7 +216,10 @@ def _top(module: str) -> str:
 
 
 def _sorts_after(node: ast.stmt, module: str) -> bool:
-    return isinstance(node, ast.ImportFrom) and not node.level and not _is_future(node) and (node.module or "") > module
+    if not isinstance(node, ast.ImportFrom) or _is_future(node):
+        return False
+    written = "." * node.level + (node.module or "")
+    return (written.startswith("."), written) > (module.startswith("."), module)
 
 
 def _has(node: ast.ImportFrom, name: str) -> bool:
