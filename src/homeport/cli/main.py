@@ -41,7 +41,10 @@ def _run_at_once(asked: RunOptions, surroundings: Surroundings) -> int:
 def _run_typer(arguments: list[str], surroundings: Surroundings) -> int:
     import typer
 
+    from homeport.cli.wording import Wording
+
     command = typer.main.get_command(build())
+    Wording.of_help(command)
 
     def run() -> int:
         code = command.main(arguments, prog_name=surroundings.program, standalone_mode=False, obj=surroundings)

@@ -29,9 +29,12 @@ def main() -> int:
 def _command(folder: Path, arguments: list[str]) -> int:
     from homeport.cli.main import main as command
     from homeport.cli.surroundings import Surroundings
+    from homeport.cli.wording import Wording
     from homeport.packaged import read_package
 
-    return command(arguments, Surroundings(package=read_package(folder)))
+    package = read_package(folder)
+    Wording.program = package.manifest.name
+    return command(arguments, Surroundings(package=package))
 
 
 def _be_part(module: str, arguments: list[str]) -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from homeport.cli.errors import Explained
+from homeport.cli.wording import Wording
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,12 +82,13 @@ class Terminal:
     def say(self, *parts: RenderableType) -> None:
         """Print for people, in markup, one logical line per part; a pipe gets whole lines, never wrapped ones."""
         for part in parts:
+            part = Wording.own(part) if isinstance(part, str) else part
             self.out.print(part, soft_wrap=not self.out.is_terminal or isinstance(part, str))
 
     def note(self, text: str) -> None:
         """Print beside the result: on standard error, and only for people."""
         if not self.json:
-            self.err.print(text, soft_wrap=True)
+            self.err.print(Wording.own(text), soft_wrap=True)
 
     def value(self, value: Any) -> None:
         """Print one JSON value on a line of its own, at once."""
@@ -100,6 +102,7 @@ class Terminal:
 
     def problem(self, explained: Explained) -> None:
         """Tell an error: a problem object for programs, a line and the next step for people."""
+        explained = Wording.of_problem(explained)
         if self.json:
             sys.stderr.buffer.write(msgspec.json.encode(explained.problem, enc_hook=str) + b"\n")
             sys.stderr.buffer.flush()

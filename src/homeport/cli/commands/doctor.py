@@ -51,7 +51,7 @@ def examine(surroundings: Surroundings, node: str | None) -> list[Checked]:
     if address is not None and address.data != Path():
         data = address.data
     return [
-        machine.check_python(),
+        machine.check_python(surroundings.package),
         machine.check_libraries(),
         machine.check_loop(),
         machine.check_descriptors(),

@@ -32,6 +32,10 @@ def check_settings(surroundings: Surroundings) -> tuple[Checked, Loaded | None]:
         loaded = load(surroundings.cwd(), surroundings.environ, read_env_file=True, package=surroundings.package)
     except ConfigError as error:
         return ill("settings", str(error), "homeport config show --origin"), None
+    package = surroundings.package
+    if package is not None and package.settings is not None:
+        beside = f", then {loaded.file}" if loaded.file else ""
+        return well("settings", f"those inside {package.manifest.name}{beside}"), loaded
     where = str(loaded.file) if loaded.file else "defaults; no homeport.toml or pyproject.toml above this folder"
     return well("settings", where), loaded
 

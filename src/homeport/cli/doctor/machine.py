@@ -11,10 +11,14 @@ import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from homeport.cli.commands.version import library_version
 from homeport.cli.doctor.finding import Checked, ill, warning, well
 from homeport.cli.human import duration, memory
+
+if TYPE_CHECKING:
+    from homeport.packaged import Package
 
 OLDEST_PYTHON = (3, 11)
 LITTLE_DISK = 500_000_000  # bytes; a release copy and rotated logs want some room
@@ -24,8 +28,10 @@ CLOCK_SKEW = 2.0  # seconds between the clock here and the one that stamps files
 OLDEST_TIME = 1_735_689_600.0  # 2025-01-01; a clock before it was never set
 
 
-def check_python() -> Checked:
+def check_python(package: Package | None = None) -> Checked:
     version = platform.python_version()
+    if package is not None:
+        return well("python", f"{version}, with the libraries of {package.manifest.name} at {package.folder.parent}")
     found = f"{version} at {sys.executable}"
     if sys.version_info[:2] < OLDEST_PYTHON:
         return ill("python", found, "install Python 3.11 or newer")
