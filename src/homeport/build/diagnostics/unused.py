@@ -24,7 +24,7 @@ def unused_ignores(idle: Iterable[Idle], lines_of: Lines) -> Iterator[Finding]:
             ignore,
             code="HP010",
             message=message,
-            hint="remove it" if not kept else f"leave only {', '.join(kept)}",
+            hint=f"{'leave only ' + ', '.join(kept) if kept else 'remove it'}; `homeport check --fix` does",
             edits=_without(one.path, ignore, kept, lines_of(one.path)),
         )
 

@@ -100,7 +100,7 @@ def _severity(rule: Rule) -> str:
 def _print(terminal: Terminal, rule: Rule) -> None:
     from rich.markup import escape
 
-    from homeport.build.diagnostics.explaining import language, silencing
+    from homeport.build.diagnostics.explaining import silencing
 
     seen = ", told only when selected" if rule.quiet else ""
     terminal.say(f"[head]{rule.code}[/]  [name]{escape(rule.name)}[/]  {_severity(rule)}[dim]{seen}[/]", "")
@@ -109,7 +109,7 @@ def _print(terminal: Terminal, rule: Rule) -> None:
         terminal.say("", f"[head]{title}[/]", _prose(text))
     for title, code in (("For example", rule.example), ("Mended", rule.better)):
         if code:
-            terminal.say("", f"[head]{title}[/]", _code(code, language(code)))
+            terminal.say("", f"[head]{title}[/]", _code(code))
     terminal.say("", "[head]To silence it[/]", _prose(silencing(rule)))
 
 
@@ -122,10 +122,9 @@ def _prose(text: str) -> RenderableType:
     return Padding(shown, (0, 0, 0, 2), expand=False)
 
 
-def _code(text: str, language: str) -> RenderableType:
+def _code(text: str) -> RenderableType:
+    """Uncoloured: colours that can be read on every background are too few for a language."""
     from rich.padding import Padding
-    from rich.syntax import Syntax
+    from rich.text import Text
 
-    highlighted = Syntax(text, language, background_color="default").highlight(text)
-    highlighted.rstrip()
-    return Padding(highlighted, (0, 0, 0, 2), expand=False)
+    return Padding(Text(text), (0, 0, 0, 2), expand=False)
