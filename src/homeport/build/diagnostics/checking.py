@@ -58,16 +58,16 @@ class Checked(msgspec.Struct, frozen=True):
     silenced: int
 
 
-def checked(findings: Iterable[Finding], selection: Selection, texts: Texts, files: Iterable[str] = ()) -> Checked:
-    """Sift all that was found, and tell of comments in ``files`` and at findings that are wrong.
+def checked(findings: Iterable[Finding], selection: Selection, texts: Texts, judged: Iterable[str] = ()) -> Checked:
+    """Sift all that was found, and tell of comments that are wrong, or silence nothing.
 
-    That a comment silences nothing can be said only of ``files``: those of which every finding is known.
+    The latter can be said only of the files ``judged``: those of which every finding is known.
     """
     from homeport.build.diagnostics.rules import RULES
     from homeport.build.diagnostics.unused import unused_ignores, wrong_ignores
 
-    found, whole = list(findings), set(files)
-    paths = whole | {finding.path for finding in found}
+    found, whole = list(findings), set(judged)
+    paths = whole | {finding.path for finding in found if selection.takes(finding, texts.root)}
     comments = {path: read for path in sorted(paths) if (read := ignores(texts.bytes_of(path)))}
     sifted = sift(found, selection, comments, texts.root)
     idle = [one for one in sifted.idle if one.path in whole]
