@@ -5,6 +5,10 @@ from pathlib import Path
 from cli_fakes import Place
 from conftest import Homeport
 
+from homeport.build.application import scan
+from homeport.build.generator.registry import built_registry
+from homeport.build.reflection import reflect
+
 SOURCE = """
 from homeport import service
 
@@ -65,3 +69,22 @@ def test_a_state_that_is_not_there_is_a_usage_error(homeport: Homeport, place: P
     ran = homeport("diff", "old", "nww")
     assert ran.code == 2
     assert "nww" in ran.err
+
+
+def test_a_check_against_an_earlier_build_finds_what_callers_would_notice(homeport: Homeport, place: Place) -> None:
+    plan = scan("old", write(place, "old", SOURCE).parent)
+    built = place.folder / "shop.registry.json"
+    built.write_text(built_registry(plan, reflect(plan)).to_json())
+    write(place, "new", SOURCE.replace("item: str", "item: str, at: str"))
+    assert homeport("check", "old", "--against", str(built)).code == 0
+    ran = homeport("check", "new", "--against", str(built), "--format", "concise")
+    assert ran.code == 1
+    assert "HP421" in ran.out
+    assert "add requires a new argument 'at'" in ran.out
+
+
+def test_a_check_against_nothing_is_refused(homeport: Homeport, place: Place) -> None:
+    write(place, "new", SOURCE)
+    ran = homeport("check", "new", "--against", "absent.json")
+    assert ran.code == 2
+    assert "absent.json: there is no such registry" in ran.err

@@ -13,6 +13,7 @@ from homeport.build.diagnostics.settings import settings_findings
 from homeport.build.diagnostics.texts import Texts
 from homeport.build.diagnostics.undeclared import undeclared_handles, with_edits
 from homeport.build.scanner.store import Trust
+from homeport.cli.checking.since import changes_since
 from homeport.cli.target import scanned, settings_of
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class CheckOptions(msgspec.Struct, frozen=True, kw_only=True):
     format: Format = "full"
     select: tuple[str, ...] | None = None
     ignore: tuple[str, ...] | None = None
+    against: str = ""  # what `homeport build` made of an earlier state
     fix: bool = False
     diff: bool = False
     watch: bool = False
@@ -59,6 +61,8 @@ def look(asked: CheckOptions, surroundings: Surroundings) -> Looked:
         selection = _with_fixable(selection)
     handles = undeclared_handles(plan)
     found = [*plan.findings, *handles, *settings_findings(plan, config), *selection_findings(config.check)]
+    if asked.against:
+        found += changes_since(asked.against, plan, surroundings.cwd())
     result = checked(found, selection, texts, _judged(plan))
     return Looked(plan, with_edits(result.findings, handles, texts), texts, result.silenced)
 

@@ -27,6 +27,14 @@ def check(
     ignore: Annotated[
         list[str] | None, typer.Option(metavar="CODES", help="All but these.", rich_help_panel=RULES)
     ] = None,
+    against: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE",
+            help="Also what changed since FILE, made by `homeport build`, that callers would notice; imports TARGET.",
+            rich_help_panel=RULES,
+        ),
+    ] = "",
     fix: Annotated[bool, options.flag("--fix", help="Edit the source where that is safe.", panel=EDITS)] = False,
     diff: Annotated[bool, options.flag("--diff", help="Show what --fix would edit.", panel=EDITS)] = False,
     watch: Annotated[bool, options.flag("--watch", "-w", help="Check again after every change.")] = False,
@@ -38,13 +46,15 @@ def check(
 ) -> None:
     """Check the services of TARGET and the calls between them.
 
-    The source is read, nothing is imported. The exit code is 1 with errors or warnings; notes alone leave it at 0.
+    The source is read, and imported only for --against. The exit code is 1 with errors or warnings; notes alone leave
+    it at 0.
 
     Examples:
 
       homeport check
       homeport check examples/boutique --select HP3
       homeport check --fix
+      homeport check --against shop.registry.json
       homeport check --format sarif > homeport.sarif
     """
     from homeport.cli.checking.look import CheckOptions
@@ -60,6 +70,7 @@ def check(
         format="json" if as_json else format,
         select=_codes(select, "--select"),
         ignore=_codes(ignore, "--ignore"),
+        against=against,
         fix=fix,
         diff=diff,
         watch=watch,
