@@ -15,6 +15,7 @@ from homeport.build.diagnostics.finding import Finding
 from homeport.build.generator.registry import built_registry, source_digest
 from homeport.build.packager.contents import Contents, contents_of
 from homeport.build.packager.environment import Environment
+from homeport.build.packager.files import REGISTRY_SUFFIX, SBOM_SUFFIX
 from homeport.build.packager.project import Project
 from homeport.build.packager.revision import source_revision, source_time
 from homeport.build.packager.sbom import bill_of_materials
@@ -138,7 +139,7 @@ def _fill(site: Path, prepared: Prepared, environment: Environment) -> Manifest:
 def _deliver(folder: Path, fresh: Path, own: Path, manifest: Manifest, contents: Contents) -> Built:
     name = manifest.name
     digest = hashlib.sha256(fresh.read_bytes()).hexdigest()
-    registry, sbom = folder / f"{name}.registry.json", folder / f"{name}.cdx.json"
+    registry, sbom = folder / f"{name}{REGISTRY_SUFFIX}", folder / f"{name}{SBOM_SUFFIX}"
     _replace(registry, (own / READABLE).read_bytes())
     _replace(sbom, (own / SBOM).read_bytes())
     _replace(folder / f"{name}.sha256", f"{digest}  {name}\n".encode())

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from homeport.build.scanner.exclusion import Exclusion, is_foreign_folder
 
+REGISTRY_SUFFIX, SBOM_SUFFIX = ".registry.json", ".cdx.json"  # of what lies beside an artefact
 _MADE_FOLDERS = frozenset({"build", "dist", "docs", "tests"})  # beside the code; inside a package they belong to it
 _OF_THE_PROJECT = (
     *("*.lock", "*.toml", "*.cfg", "*.ini", "*.md", "*.rst", "requirements*.txt", "constraints*.txt"),
@@ -55,7 +56,8 @@ def _walk(root: Path, exclusion: Exclusion, leave_out: Collection[str]) -> Itera
             continue
         with os.scandir(folder) as entries:
             found = list(entries)
-        if prefix and is_foreign_folder(folder, {entry.name for entry in found}):
+        names = {entry.name for entry in found}
+        if prefix and (is_foreign_folder(folder, names) or _holds_artefacts(names)):
             continue
         for entry in found:
             relative = prefix + entry.name
@@ -65,6 +67,12 @@ def _walk(root: Path, exclusion: Exclusion, leave_out: Collection[str]) -> Itera
                 pending.append((entry.path, f"{relative}/", above | {real}))
             elif entry.is_file():
                 yield relative
+
+
+def _holds_artefacts(names: Collection[str]) -> bool:
+    """Whether a folder is one that artefacts were put into: none holds those made before."""
+    made = (name.removesuffix(REGISTRY_SUFFIX) for name in names if name.endswith(REGISTRY_SUFFIX))
+    return any(f"{name}{SBOM_SUFFIX}" in names for name in made)
 
 
 def _top(path: str) -> str:
