@@ -93,4 +93,6 @@ def test_open_shows_the_picture_in_the_browser(homeport: Homeport, shop: Path, m
     monkeypatch.setattr(webbrowser, "open", browser)
     assert homeport("graph", "shop", "--open").code == 0
     [address] = opened
-    assert Path(address.removeprefix("file://")).read_text().startswith("<svg ")
+    shown = Path(address.removeprefix("file://")).read_text()
+    assert "<title>shop</title>" in shown
+    assert "<svg " in shown

@@ -32,6 +32,21 @@ def svg(graph: ServiceGraph, *, title: str) -> str:
     return "".join(f"{line}\n" for line in _Page(graph, drawing, title).lines())
 
 
+def page(graph: ServiceGraph, *, title: str) -> str:
+    """The picture on a page of its own, for browsers."""
+    return f"""\
+<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>{_text(title)}</title>
+<style>
+html {{ color-scheme: light dark; background: light-dark(#fbfbfd, #11151d) }}
+body {{ margin: 0; min-height: 100vh; display: grid; place-items: safe center }}
+</style>
+{svg(graph, title=title)}</html>
+"""
+
+
 def _box_width(service: GraphService) -> float:
     name = text_width(shortened(service.name, LONGEST_NAME), NAME_SIZE * BOLD)
     return max(LEAST_BOX, round(max(name, text_width(facts(service), FACT_SIZE)) + 2 * PADDING))

@@ -139,11 +139,12 @@ def _open(terminal: Terminal, graph: ServiceGraph, title: str) -> None:
     import tempfile
     import webbrowser
 
+    from homeport.build.generator.svg import page
     from homeport.cli.files import write_text
 
     folder = Path(tempfile.mkdtemp(prefix="homeport-graph-"))
-    file = folder / "graph.svg"
-    write_text(file, _rendered(graph, title, "svg"))
+    file = folder / "graph.html"
+    write_text(file, page(graph, title=title))
     if webbrowser.open(file.as_uri()):
         terminal.note(f"{terminal.symbols.ok} opened {file}")
     else:
