@@ -15,7 +15,7 @@ from homeport.build.diagnostics.rules import RULES
 from homeport.build.plan import Plan
 from homeport.build.scanner import reading, store
 from homeport.build.scanner.parsing import Unparsable, parse
-from homeport.build.scanner.tree import Identity
+from homeport.build.scanner.tree import NO_FILE, Identity
 
 Write = Callable[[dict[str, str]], Path]
 SERVICE = "from homeport import service\n@service\nclass Good:\n    async def go(self): ...\n"
@@ -158,7 +158,7 @@ def test_what_cannot_be_read_is_an_error(app: Path, monkeypatch: pytest.MonkeyPa
 
 def test_a_file_that_is_gone_again_is_no_failure(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (app / "brief.py").write_text(SERVICE.replace("Good", "Brief"))
-    real = store.read_source
+    real = reading.read_source
 
     def read(path: str) -> reading.SourceText:
         if path.endswith("brief.py"):
@@ -181,7 +181,7 @@ def test_a_file_that_never_stands_still_is_read_as_it_is_and_not_trusted(
     monkeypatch.setattr(reading, "identity", restless)
     text = reading.read_source(os.fspath(app / "good.py"))
     assert text.content == SERVICE.encode()
-    assert text.identity == reading.NO_FILE
+    assert text.identity == NO_FILE
 
 
 def test_links_that_lead_round_in_circles_are_not_followed(app: Path) -> None:

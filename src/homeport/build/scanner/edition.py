@@ -14,11 +14,12 @@ DECIDING = (
     "authoring",
     "build/analyzer",
     "build/application.py",
-    "build/diagnostics/finding.py",
+    "build/diagnostics",
     "build/linker",
     "build/plan.py",
     "build/scanner",
     "contracts",
+    "durations.py",
     "errors.py",
     "nodes.py",
 )

@@ -20,7 +20,7 @@ PAYS_FROM = 2_000_000
 """Bytes for each process: in less, one core is done before another Python has started and told what it has read."""
 _MOST = 8  # processes
 _PATIENCE = 300.0  # seconds
-_HELPER = "homeport.build.scanner.helper"
+_PROGRAM = "homeport.build.scanner.helper"
 
 
 class Share(msgspec.Struct, frozen=True, array_like=True):
@@ -38,7 +38,7 @@ def read_many(store: FactsStore, scope: Mapping[str, Identity], root: str) -> No
         return
     own, *others = shares
     with ExitStack() as stack:
-        helpers = [stack.enter_context(_Helper(Share(root, paths))) for paths in others]
+        helpers = [stack.enter_context(Helper(Share(root, paths))) for paths in others]
         for path in own:
             store.entry(path, scope[path])
         for helper in helpers:
@@ -65,7 +65,7 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-class _Helper:
+class Helper:
     """Another Python that reads a share.
 
     Files carry what it is told and what it tells: a pipe would fill while nobody reads.
@@ -83,7 +83,7 @@ class _Helper:
                 told.write(msgspec.msgpack.encode(self._share))
                 told.seek(0)
                 self._process = subprocess.Popen(
-                    [*own_program(), _HELPER], stdin=told, stdout=self._said, stderr=subprocess.DEVNULL
+                    [*own_program(), _PROGRAM], stdin=told, stdout=self._said, stderr=subprocess.DEVNULL
                 )
         except (OSError, UnicodeEncodeError):
             pass  # then this process reads it all

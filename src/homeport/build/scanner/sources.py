@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from time import time_ns
 
 from homeport.build.plan import Plan
 from homeport.build.scanner.cache import ScanCache
@@ -28,7 +28,7 @@ class Sources:
         self.root = root
         self._cache = ScanCache(cache, root) if cache is not None else None
         self._tree = FileTree(os.fspath(root))
-        self._store = FactsStore(os.fspath(root), self._cache, trust, time.time_ns())
+        self._store = FactsStore(os.fspath(root), self._cache, trust, time_ns())
         self._memory = PlanMemory(self._tree, self._store, self._cache, trust)
         self._modules: dict[str, ModuleFacts | None] = {}
         self._scope: dict[str, Identity] = {}  # the files to look through, in order of path
@@ -84,6 +84,11 @@ class Sources:
         """Remember the plan, with the facts that it was made of."""
         self._memory.keep(asked, plan)
         return plan
+
+    @property
+    def cache_problem(self) -> str:
+        """Why nothing is kept; empty when all is well, or no cache was wanted."""
+        return self._cache.problem if self._cache is not None else ""
 
     def close(self) -> None:
         """Let go of the cache; what is asked later is read from the source."""
