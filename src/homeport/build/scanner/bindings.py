@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
@@ -90,6 +91,11 @@ class Names(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False
     stars: list[Star] = []
 
 
+# Every statement of every file comes by here: a look at its type spares most of them a `match`.
+_BIND_NOTHING = frozenset({ast.Expr, ast.If, ast.Try, ast.Pass, ast.Assert, ast.Raise})
+_MAY_EXPORT = frozenset({ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr})
+
+
 def absolute_module(package: list[str], level: int, module: str | None) -> str:
     """The module that ``from ..module import`` means in this package; its parts are those of the first dot."""
     if level == 0:
@@ -115,11 +121,17 @@ class NameReader:
 
     def read(self, placed: Placed) -> None:
         statement = placed.statement
-        for name, binding in self._bindings(statement, placed.conditional):
-            self._bind(name, binding, placed.alternative_to)
-        if isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*":
-            self.names.stars.append(Star(self.absolute(statement.level, statement.module), statement.lineno))
-        self.exports.read(statement)
+        kind = type(statement)
+        if kind not in _BIND_NOTHING:
+            for name, binding in self._bindings(statement, placed.conditional):
+                self._bind(name, binding, placed.alternative_to)
+        if kind is ast.ImportFrom and statement.names[0].name == "*":  # type: ignore[attr-defined]
+            self._take_star(statement)
+        elif kind in _MAY_EXPORT:
+            self.exports.read(statement)
+
+    def _take_star(self, statement: Any) -> None:
+        self.names.stars.append(Star(self.absolute(statement.level, statement.module), statement.lineno))
 
     def _bind(self, name: str, binding: Binding, alternative_to: int) -> None:
         known = self.names.final.get(name)
@@ -137,15 +149,17 @@ class NameReader:
     def _bindings(self, statement: ast.stmt, conditional: bool) -> Iterator[tuple[str, Binding]]:
         line = statement.lineno
         match statement:
-            case ast.Import():
-                for alias in statement.names:
-                    module = alias.name if alias.asname else alias.name.partition(".")[0]
-                    yield alias.asname or module, Imported(module, "", line)
             case ast.ImportFrom():
                 module = self.absolute(statement.level, statement.module)
                 for alias in statement.names:
                     if alias.name != "*":
                         yield alias.asname or alias.name, Imported(module, alias.name, line)
+            case ast.Import():
+                for alias in statement.names:
+                    module = alias.name if alias.asname else alias.name.partition(".")[0]
+                    yield alias.asname or module, Imported(module, "", line)
+            case ast.Assign(targets=[ast.Name(id=name)]) if not isinstance(statement.value, ast.Lambda):
+                yield name, _assigned(statement.value, line, conditional)
             case ast.ClassDef():
                 yield statement.name, OwnClass(statement.name, line)
             case ast.FunctionDef() | ast.AsyncFunctionDef():
@@ -189,7 +203,10 @@ def _given(statement: ast.stmt, conditional: bool) -> Binding:
 
 
 def _assigned(value: ast.expr, line: int, conditional: bool) -> Binding:
-    if target := dotted(value):
+    kind = type(value)
+    if kind is ast.Constant:
+        return Defined(line) if conditional or (plain := plain_value(value)) is UNREAD else Constant(plain, line)
+    if kind in (ast.Name, ast.Attribute) and (target := dotted(value)):
         return Alias(target, line)
     if isinstance(value, ast.Call):
         return Made(read_mark(value), line) if dotted(value.func) else Defined(line)

@@ -48,7 +48,7 @@ class Unread(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 UNREAD = Unread()
 NOWHERE = TypeName()
-_NO_LITERAL = (ValueError, TypeError, RecursionError, MemoryError, SyntaxError)
+_DEEPEST, _LONGEST, _LONGEST_TEXT = 3, 50, 500  # of literals; longer ones are data
 _DEEPEST_SUM = 8  # long sums nest as deeply as they are long, and are no option of anything
 _SMALLEST, _LARGEST = -(2**63), 2**64 - 1  # what a cached file can hold
 
@@ -113,36 +113,40 @@ def place(node: ast.expr) -> tuple[int, int, int, int]:
     return node.lineno, node.col_offset + 1, node.end_lineno or 0, (node.end_col_offset or -1) + 1
 
 
-def plain_value(node: ast.expr) -> object:
-    """The value of a literal, as plain data (a tuple is a list); ``UNREAD`` for anything else."""
-    if type(node) is ast.Constant:
-        return _plain(node.value)
-    if isinstance(node, ast.BinOp):
-        return _folded(node)
-    if isinstance(node, ast.Name | ast.Attribute | ast.Call):
-        return UNREAD
-    try:
-        return _plain(ast.literal_eval(node))
-    except _NO_LITERAL:
-        return UNREAD
-
-
-def _plain(value: object) -> object:
-    if value is None or isinstance(value, bool | float | bytes):
-        return value
-    if isinstance(value, int):
-        return value if _SMALLEST <= value <= _LARGEST else UNREAD
-    if isinstance(value, str):
-        return value if value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value) else UNREAD
-    if isinstance(value, list | tuple):
-        items = [_plain(item) for item in value]
-        return UNREAD if UNREAD in items else items
-    if isinstance(value, set) and all(isinstance(item, str) for item in value):
-        return sorted(value)
-    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        entries = {_plain(key): _plain(item) for key, item in value.items()}
-        return UNREAD if UNREAD in entries or UNREAD in entries.values() else entries
+def plain_value(node: ast.expr, depth: int = 0) -> Any:
+    """The value of a short literal, as plain data (a tuple is a list); ``UNREAD`` for anything else."""
+    match node:
+        case ast.Constant(value=value):
+            return value if _travels(value) else UNREAD
+        case ast.BinOp():
+            return _folded(node)
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
+            return -value if _travels(-value) else UNREAD
+        case ast.List(elts=parts) | ast.Tuple(elts=parts) if depth < _DEEPEST and len(parts) <= _LONGEST:
+            values = [plain_value(part, depth + 1) for part in parts]
+            return UNREAD if UNREAD in values else values
+        case ast.Set(elts=parts) if len(parts) <= _LONGEST:
+            names = {part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)}
+            return sorted(names) if len(names) == len(parts) else UNREAD
+        case ast.Dict(keys=keys, values=parts) if depth < _DEEPEST and len(parts) <= _LONGEST:
+            values = [plain_value(part, depth + 1) for part in parts]
+            names_of = [key.value if isinstance(key, ast.Constant) else None for key in keys]
+            readable = UNREAD not in values and all(isinstance(name, str) and _travels(name) for name in names_of)
+            return dict(zip(names_of, values, strict=True)) if readable else UNREAD
     return UNREAD
+
+
+def _travels(value: object) -> bool:
+    """Whether a cached file can hold it, and whether it is short enough to be an option of something."""
+    if isinstance(value, str):
+        return len(value) <= _LONGEST_TEXT and (value.isascii() or not any(map(_is_surrogate, value)))
+    if isinstance(value, int):
+        return _SMALLEST <= value <= _LARGEST
+    return value is None or isinstance(value, float)
+
+
+def _is_surrogate(char: str) -> bool:
+    return "\ud800" <= char <= "\udfff"
 
 
 _ARITHMETIC = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
@@ -158,9 +162,10 @@ def _folded(node: ast.expr, depth: int = 0) -> Any:
     if left is UNREAD or right is UNREAD:
         return UNREAD
     try:
-        return _plain(_ARITHMETIC[type(node.op)](left, right))
+        result = _ARITHMETIC[type(node.op)](left, right)
     except ArithmeticError:
         return UNREAD
+    return result if _travels(result) else UNREAD
 
 
 def read_type(node: ast.expr) -> TypeName:
@@ -168,7 +173,7 @@ def read_type(node: ast.expr) -> TypeName:
     if isinstance(node, ast.Constant):
         return _read_text_type(node.value) if isinstance(node.value, str) else NOWHERE
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-        return _one_of([node.left, node.right])
+        return _one_of(_members(node))
     if isinstance(node, ast.Subscript):
         return _read_subscript(node)
     return TypeName(name=dotted(node))
@@ -177,7 +182,7 @@ def read_type(node: ast.expr) -> TypeName:
 def _read_text_type(text: str) -> TypeName:
     try:
         return read_type(ast.parse(text.strip(), mode="eval").body)
-    except SyntaxError:
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return NOWHERE
 
 
@@ -196,12 +201,21 @@ def _read_subscript(node: ast.Subscript) -> TypeName:
     return TypeName(name=name)
 
 
+def _members(node: ast.expr) -> list[ast.expr]:
+    """``A``, ``B`` and ``C`` of ``A | B | C``."""
+    members: list[ast.expr] = []
+    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        members.append(node.right)
+        node = node.left
+    return [node, *reversed(members)]
+
+
 def _one_of(members: list[ast.expr]) -> TypeName:
     rest = [member for member in members if not _is_none(member)]
     optional = len(rest) < len(members)
     if len(rest) != 1:
         read = [read_type(member) for member in rest]
-        # `A | B | None` nests to the left, so a union may still hold None further in.
+        # One of them may allow None itself: `Union[A, Optional[B]]`.
         return TypeName(optional=optional or any(member.optional for member in read))
     inner = read_type(rest[0])
     return msgspec.structs.replace(inner, optional=optional or inner.optional)
