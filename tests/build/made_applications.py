@@ -75,12 +75,13 @@ TYPES = ("{0}", "'{0}'", "{0} | None", "Optional[{0}]", "Union[{0}, None]", "Ann
 
 
 @st.composite
-def members(draw: Draw, style: Style, others: tuple[str, ...]) -> str:
-    """One member of a class body."""
-    other, attribute = draw(st.sampled_from(others)), draw(st.sampled_from(SERVICE_NAMES))
+def members(draw: Draw, style: Style, others: tuple[str, ...], own: str) -> str:
+    """One member of a class body; it rarely calls ``own``, the service that the class itself may be."""
+    names = SERVICE_NAMES if draw(st.integers(0, 9)) == 9 else tuple(name for name in SERVICE_NAMES if name != own)
+    other, attribute = draw(st.sampled_from(others)), draw(st.sampled_from(names))
     hint = draw(st.sampled_from(TYPES)).format(other)
     options = draw(st.sampled_from(("", "optional=True", "timeout='2s'", f"service='{attribute}'", "timeout=3.5")))
-    second = draw(st.sampled_from(SERVICE_NAMES))
+    second = draw(st.sampled_from(names))
     return draw(
         st.sampled_from(
             (
@@ -133,7 +134,10 @@ def classes(draw: Draw, style: Style, name: str, others: tuple[str, ...]) -> str
     bases = draw(
         st.lists(st.sampled_from((*others, "Base", "Mixin", "object", "ABC", "dict")), max_size=2, unique=True)
     )
-    body = draw(st.lists(members(style, others), min_size=1, max_size=5))
+    own = SERVICE_NAMES[NAMES.index(name)]
+    body = draw(st.lists(members(style, others, own), min_size=1, max_size=5))
+    if draw(st.integers(0, 7)):
+        body.append("async def serve(self) -> None: ...")  # else many classes have nothing to serve
     options = draw(st.sampled_from(OPTIONS[:8] if draw(st.integers(0, 3)) else OPTIONS)) or ("" if style.bare else "()")
     marked = draw(st.integers(0, 3)) > 0
     above = draw(st.sampled_from(("", "", "@same\n", "@dataclass\n")))
