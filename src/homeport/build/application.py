@@ -39,11 +39,12 @@ def scan(
     place = find_target(target, cwd)
     with _without_garbage_collection():
         sources = Sources(place.root, cache, trust)
-        sources.look_through(place.scope, exclude)
-        asked = asked_digest(place.scope, place.attribute, exclude, markers)
-        plan = sources.recall(asked) or sources.keep(asked, _scan(sources, place, target, exclude, markers))
-        sources.close()
-        return plan
+        try:
+            sources.look_through(place.scope, exclude)
+            asked = asked_digest(place.scope, place.attribute, exclude, markers)
+            return sources.recall(asked) or sources.keep(asked, _scan(sources, place, target, exclude, markers))
+        finally:
+            sources.close()
 
 
 def _scan(sources: Sources, place: TargetPlace, target: str, exclude: Sequence[str], markers: Sequence[str]) -> Plan:

@@ -31,7 +31,8 @@ class Source:
         if package is not None:
             return edition_of(package, self._releases.folder)
         exclude = self._config.node.exclude
-        scanned = scan(self._target, self._cwd, exclude, markers=self._config.build.markers)
+        cache = self._releases.folder.parent / "cache"
+        scanned = scan(self._target, self._cwd, exclude, markers=self._config.build.markers, cache=cache)
         plan = checked(settled(scanned, self._config.check))
         release = self._releases.make(Path(plan.root), exclude)
         return Edition(plan=plan, release=release, registry=registry_of(plan, release.id))
