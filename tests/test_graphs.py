@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homeport.graphs import cycles, levels, needed_by, strongly_connected
@@ -45,6 +45,7 @@ def test_a_chain_of_thousands_does_not_exhaust_the_stack() -> None:
     assert len(levels(graph)) == len(strongly_connected(graph)) == 5001
 
 
+@settings(deadline=None)
 @given(GRAPHS)
 def test_what_the_graph_functions_say_is_what_a_plain_search_finds(graph: dict[str, set[str]]) -> None:
     names = {*graph, *(need for needs in graph.values() for need in needs)}
@@ -61,6 +62,7 @@ def test_what_the_graph_functions_say_is_what_a_plain_search_finds(graph: dict[s
     assert needed_by(graph) == {name: {other for other in names if name in reach[other]} - {name} for name in names}
 
 
+@settings(deadline=None)
 @given(GRAPHS)
 def test_every_cycle_told_is_one_and_none_is_left_out(graph: dict[str, set[str]]) -> None:
     told = cycles(graph)

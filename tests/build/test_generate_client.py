@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import pytest
 from client_samples import Card, Color, Conflict, Import, Item, NotThere, Zoo
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homeport.build.generator.client.package import client_package
@@ -149,6 +149,7 @@ def test_a_service_that_answers_only_http_is_left_out() -> None:
     assert "website" not in made(app, IMPORT)["zoo_client/client.py"]
 
 
+@settings(deadline=None)
 @given(st.text(max_size=20))
 def test_any_name_becomes_one_that_python_can_have(name: str) -> None:
     assert class_name(name).isidentifier()
@@ -156,6 +157,7 @@ def test_any_name_becomes_one_that_python_can_have(name: str) -> None:
     assert member_name(name).isidentifier()
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_becomes_a_docstring(text: str) -> None:
     lines = list(docstring(text, ""))
@@ -163,6 +165,7 @@ def test_any_text_becomes_a_docstring(text: str) -> None:
     assert not lines or isinstance(eval(source), str)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30), st.text(max_size=30))
 def test_no_doc_or_application_name_breaks_the_package(doc: str, application: str) -> None:
     contract = Contract(

@@ -8,7 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homeport.build.analyzer.graph import (
@@ -71,6 +71,7 @@ def test_the_picture_says_what_it_shows_to_those_who_do_not_see_it() -> None:
     assert "gone is called, and is not in this application; it may be registered from outside" in titles
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=12), min_size=1, max_size=4, unique=True))
 def test_a_picture_is_well_formed_whatever_the_names(names: list[str]) -> None:
     calls = tuple((one, other) for one in names for other in names if one < other)

@@ -22,6 +22,7 @@ def graph_of(arrows: list[tuple[str, str]]) -> ServiceGraph:
     return linked_graph([GraphService(name=name) for name in NAMES], calls)
 
 
+@settings(deadline=None)
 @given(ARROWS)
 def test_every_link_leads_to_the_next_layer_and_every_route_from_end_to_end(arrows: list[tuple[str, str]]) -> None:
     layered = Layered(NAMES, arrows)
@@ -43,6 +44,7 @@ def test_long_arrows_to_one_name_share_their_bends() -> None:
     assert layered.count == 7  # two bends on the way from a to z, and b's way is the second of them
 
 
+@settings(deadline=None)
 @given(ARROWS)
 def test_ordering_keeps_every_point_and_never_adds_crossings(arrows: list[tuple[str, str]]) -> None:
     layered = Layered(NAMES, arrows)
@@ -61,6 +63,7 @@ def test_a_picture_that_can_do_without_crossings_has_none() -> None:
     assert crossings(rows, neighbours(layered.links)[1]) == 0
 
 
+@settings(deadline=None)
 @given(ARROWS)
 def test_coordinates_keep_the_order_and_the_distances(arrows: list[tuple[str, str]]) -> None:
     layered = Layered(NAMES, arrows)
@@ -71,7 +74,7 @@ def test_coordinates_keep_the_order_and_the_distances(arrows: list[tuple[str, st
         assert all(placed[other] - placed[one] > 10.0 - 1e-6 for one, other in pairwise(row))
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(ARROWS)
 def test_no_box_touches_another_and_every_curve_runs_between_its_boxes(arrows: list[tuple[str, str]]) -> None:
     graph = graph_of(arrows)
