@@ -108,3 +108,30 @@ def test_asking_for_one_class_says_nothing_of_others(verified: Callable[..., tup
         """
     }
     assert verified(files, "shop:Cart") == ()
+
+
+def test_methods_that_importing_changes_leave_a_warning(verified: Callable[..., tuple[Finding, ...]]) -> None:
+    found = verified(
+        {
+            "shop.py": """
+                from homeport import service
+
+                def without_remove(cls):
+                    del cls.remove
+                    async def add(self, item, count): ...
+                    cls.add = add
+                    return cls
+
+                @without_remove
+                @service
+                class Cart:
+                    async def add(self, item): ...
+                    async def remove(self, item): ...
+            """
+        }
+    )
+    assert {(one.code, one.severity) for one in found} == {("HP702", "warning")}
+    assert [one.message.partition(": ")[2] for one in found] == [
+        "add takes (item, count) once imported and (item) in the source",
+        "only the source has the method remove",
+    ]

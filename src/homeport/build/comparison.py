@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from homeport.authoring.dependency import DependencyMarker
 from homeport.authoring.service import MARK, ServiceOptions
-from homeport.build.plan import PlannedDependency, PlannedService
+from homeport.build.plan import PlannedDependency, PlannedMethod, PlannedService
 from homeport.contracts.annotations import raw_signature
 from homeport.contracts.api import Contract
 from homeport.contracts.served import served_by
@@ -62,6 +62,24 @@ def dependency_differences(
             yield f"self.{attribute} is {other.service!r} once imported and {one.service!r} in the registry"
         elif (one.optional, one.timeout, one.parameter) != (other.optional, other.timeout, other.parameter):
             yield f"self.{attribute} is {_shown(other)} once imported and {_shown(one)} in the registry"
+
+
+def method_differences(planned: tuple[PlannedMethod, ...], contract: Contract) -> Iterator[str]:
+    """Methods that the source has, and the imported class has not, or otherwise.
+
+    The imported class may have more, from bases that are not of the application.
+    """
+    for method in planned:
+        imported = contract.method(method.name)
+        if imported is None:
+            yield f"only the source has the method {method.name}"
+            continue
+        names = tuple(parameter.name for parameter in method.parameters)
+        if names != imported.parameter_names and not method.decorated:
+            shown = ", ".join(imported.parameter_names)
+            yield f"{method.name} takes ({shown}) once imported and ({', '.join(names)}) in the source"
+        if method.streams != imported.streams and not method.decorated:
+            yield f"{method.name} {'streams' if imported.streams else 'does not stream'} once imported"
 
 
 def _of_class(planned: PlannedService, cls: type) -> Iterator[str]:

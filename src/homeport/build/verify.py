@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from homeport.build.comparison import MISMATCH_HINT, dependency_differences, option_differences
+from homeport.build.comparison import MISMATCH_HINT, dependency_differences, method_differences, option_differences
 from homeport.build.diagnostics.finding import Finding
 from homeport.build.generator.registry import module_at
 from homeport.build.importing.api import MarkedClass, ReflectedService
@@ -43,14 +43,17 @@ def files_read(plan: Plan) -> list[Path]:
 
 
 def _differences(service: PlannedService, seen: ReflectedService) -> Iterator[Finding]:
-    differences: list[str] = []
+    found: list[tuple[str, str]] = []  # severity and difference
     if seen.options is not None:
-        differences += option_differences(service, seen.options)
+        found += (("error", one) for one in option_differences(service, seen.options))
     if seen.dependencies is not None:
-        differences += dependency_differences(service.dependencies, seen.dependencies)
-    for difference in differences:
+        found += (("error", one) for one in dependency_differences(service.dependencies, seen.dependencies))
+    if seen.contract is not None:
+        # Workers serve what the imported class has; only the checks of calls go by what the source seems to say.
+        found += (("warning", one) for one in method_differences(service.methods, seen.contract))
+    for severity, difference in found:
         yield Finding(
-            severity="error",
+            severity=severity,
             code="HP702",
             path=service.location.path,
             line=service.location.line,

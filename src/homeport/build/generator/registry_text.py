@@ -44,9 +44,11 @@ def rows_of_text(text: bytes, path: str) -> dict[str, ServiceRow]:
 
 
 def _readable(row: ServiceRow) -> dict[str, Any]:
-    """Without lists of files, which are long and differ with every new module."""
+    """Without lists of files, which differ with every new module, and without what the contract says better."""
     service: dict[str, Any] = msgspec.to_builtins(row.service)
     del service["files"]
+    if row.contract is not None:
+        del service["methods"]
     return {**service, "contract": row.contract, "modules": row.modules}
 
 
