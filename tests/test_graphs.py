@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homeport.graphs import cycles, levels, needed_by, strongly_connected
+from homeport.graphs import NeededBy, cycles, levels, strongly_connected
 
 GRAPHS = st.dictionaries(st.sampled_from("abcdef"), st.sets(st.sampled_from("abcdef"), max_size=3))
 
@@ -36,8 +36,11 @@ def test_a_cycle_is_told_by_a_shortest_path() -> None:
 
 
 def test_a_name_is_needed_by_those_who_reach_it_and_never_by_itself() -> None:
-    found = needed_by({"a": ["b"], "b": ["c"], "c": ["b"]})
-    assert found == {"a": set(), "b": {"a", "c"}, "c": {"a", "b"}}
+    found = NeededBy({"a": ["b"], "b": ["c"], "c": ["b"]})
+    assert [found.names(name) for name in "abc"] == [set(), {"a", "c"}, {"a", "b"}]
+    assert [found.count(name) for name in "abc"] == [0, 2, 2]
+    assert found.includes("c", ["a", "b"])
+    assert not found.includes("b", ["b"])
 
 
 def test_a_chain_of_thousands_does_not_exhaust_the_stack() -> None:
@@ -59,7 +62,10 @@ def test_what_the_graph_functions_say_is_what_a_plain_search_finds(graph: dict[s
     for name in names:
         for need in graph.get(name, ()):
             assert level[need] < level[name] or name in reach[need]
-    assert needed_by(graph) == {name: {other for other in names if name in reach[other]} - {name} for name in names}
+    found = NeededBy(graph)
+    for name in names:
+        assert found.names(name) == {other for other in names if name in reach[other]} - {name}
+        assert found.count(name) == len(found.names(name))
 
 
 @settings(deadline=None)

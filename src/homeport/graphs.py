@@ -7,7 +7,7 @@ graphs give equal answers, whatever the order in which they are written down.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 Edges = Mapping[str, Collection[str]]
 
@@ -36,23 +36,38 @@ def levels(edges: Edges) -> list[tuple[str, ...]]:
     return [tuple(row) for row in rows]
 
 
-def needed_by(edges: Edges) -> dict[str, frozenset[str]]:
+class NeededBy:
     """For each name all others that need it, directly or through others."""
-    components = strongly_connected(edges)
-    names = sorted(name for members in components for name in members)
-    number = {name: index for index, name in enumerate(names)}
-    reach: dict[str, int] = {}  # a bit for each name needed, and for the name itself: unions of thousands stay quick
-    for members in components:
-        bits = sum(1 << number[member] for member in members)
-        for member in members:
-            for need in edges.get(member, ()):
-                bits |= reach.get(need, 0)
-        reach.update(dict.fromkeys(members, bits))
-    found: dict[str, set[str]] = {name: set() for name in names}
-    for name, bits in reach.items():
-        for index in _ones(bits & ~(1 << number[name])):
-            found[names[index]].add(name)
-    return {name: frozenset(needing) for name, needing in found.items()}
+
+    def __init__(self, edges: Edges) -> None:
+        needing: dict[str, list[str]] = {name: [] for name in edges}
+        for name, needs in edges.items():
+            for need in needs:
+                needing.setdefault(need, []).append(name)
+        self._names = sorted(needing)
+        self._bit = {name: 1 << index for index, name in enumerate(self._names)}
+        self._bits: dict[str, int] = {}  # a bit for each name that needs it: unions of thousands stay quick
+        for members in strongly_connected(needing):
+            bits = sum(self._bit[member] for member in members)
+            for member in members:
+                for above in needing[member]:
+                    bits |= self._bits.get(above, 0) | self._bit[above]
+            for member in members:
+                self._bits[member] = bits
+        for name, bit in self._bit.items():
+            self._bits[name] &= ~bit
+
+    def count(self, name: str) -> int:
+        """How many others need it."""
+        return self._bits[name].bit_count()
+
+    def includes(self, name: str, others: Iterable[str]) -> bool:
+        """Whether all the others need it."""
+        return all(self._bits[name] & self._bit[other] for other in others)
+
+    def names(self, name: str) -> frozenset[str]:
+        """Those that need it."""
+        return frozenset(other for other in self._names if self._bits[name] & self._bit[other])
 
 
 def cycles(edges: Edges) -> list[tuple[str, ...]]:
@@ -82,13 +97,6 @@ def _way_round(start: str, members: frozenset[str], edges: Edges) -> tuple[str, 
                 came_from[need] = name
                 todo.append(need)
     raise ValueError(f"{start!r} is on no cycle of {sorted(members)}")
-
-
-def _ones(bits: int) -> Iterator[int]:
-    while bits:
-        low = bits & -bits
-        yield low.bit_length() - 1
-        bits ^= low
 
 
 class _Search:

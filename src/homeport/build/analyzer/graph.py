@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from homeport.build.plan import Plan, PlannedService
-from homeport.graphs import cycles, levels, needed_by, strongly_connected
+from homeport.graphs import NeededBy, cycles, levels, strongly_connected
 
 SHARED = "app"  # the group of services that share a worker, as the node names it
 
@@ -83,8 +83,10 @@ def linked_graph(services: list[GraphService], calls: tuple[GraphCall, ...]) -> 
     component = {name: n for n, members in enumerate(strongly_connected(edges)) for name in members}
     order = tuple(levels(required))
     level = {name: number for number, row in enumerate(order) for name in row}
-    needing = needed_by(required)
-    callers = {service.name: {c.caller for c in calls if c.callee == service.name} for service in services}
+    needing = NeededBy(required)
+    callers: dict[str, set[str]] = {service.name: set() for service in services}
+    for call in calls:
+        callers[call.callee].add(call.caller)
     entries = frozenset(name for name, found in callers.items() if not found - {name})
     working = frozenset(entry for entry in entries if required[entry])
     others = sum(service.kind in ("class", "asgi") for service in services) - 1
@@ -93,10 +95,10 @@ def linked_graph(services: list[GraphService], calls: tuple[GraphCall, ...]) -> 
             service,
             level=level[service.name],
             callers=len(callers[service.name]),
-            needed_by=len(needing[service.name]),
+            needed_by=needing.count(service.name),
             entry=service.name in entries and bool(edges[service.name]) and service.kind in ("class", "asgi"),
-            critical=service.kind != "missing" and len(needing[service.name]) >= max(2, others / 2),
-            on_every_path=len(working) > 1 and working <= needing[service.name],
+            critical=service.kind != "missing" and needing.count(service.name) >= max(2, others / 2),
+            on_every_path=len(working) > 1 and needing.includes(service.name, working),
         )
         for service in sorted(services, key=lambda service: service.name)
     )
