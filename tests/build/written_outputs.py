@@ -8,6 +8,7 @@ from pathlib import Path
 
 from homeport.build.analyzer.graph import service_graph
 from homeport.build.application import scan
+from homeport.build.generator.client.package import client_package
 from homeport.build.generator.dot import dot
 from homeport.build.generator.mermaid import mermaid
 from homeport.build.generator.registry import built_registry, source_digest
@@ -25,6 +26,7 @@ def outputs(target: Path) -> dict[str, bytes]:
     registry = built_registry(plan, reflection, source_digest(plan))
     graph = service_graph(plan)
     openapi = document(reflection.contracts.values(), version="1")
+    client = client_package(reflection.contracts.values(), name="shop_client", application="shop", version="1")
     texts = {
         "registry.json": registry.to_json(),
         "graph.mmd": mermaid(graph),
@@ -32,6 +34,7 @@ def outputs(target: Path) -> dict[str, bytes]:
         "graph.svg": svg(graph, title="shop"),
         "graph.txt": "\n".join(lines(graph)),
         "openapi.json": json.dumps(openapi),
+        "client.json": json.dumps(client),
     }
     return {"registry": registry.to_bytes(), **{name: text.encode() for name, text in texts.items()}}
 
