@@ -12,11 +12,12 @@ from homeport.authoring.naming import is_valid_name
 from homeport.build.analyzer.definition import fact_and_way_out
 from homeport.build.diagnostics.finding import Finding
 from homeport.build.plan import Location, PlannedDependency
-from homeport.build.scanner.calls import Use
+from homeport.build.scanner.calls import Place, Use
 from homeport.build.scanner.classes import ClassLike
 from homeport.build.scanner.expressions import Mark, TypeName
 from homeport.build.scanner.fields import Field
 from homeport.build.scanner.functions import FunctionFacts
+from homeport.build.scanner.locals import IMPORTED
 from homeport.errors import DefinitionError
 
 RESERVED = ("events", "config", "log")
@@ -29,6 +30,13 @@ class Target(msgspec.Struct, frozen=True):
     service: str
     location: Location | None
     optional: bool = False  # the type also allows None, as it is an alias of `Payments | None`
+
+
+class Helper(msgspec.Struct, frozen=True):
+    """A function of the application outside any class."""
+
+    path: str
+    called: list[tuple[str, Place]]  # full names of what it calls, where known, with their places
 
 
 class Scope(Protocol):
@@ -53,8 +61,20 @@ class Scope(Protocol):
     def plain_class(self, name: str) -> bool:
         """Whether it names a class of the application that has neither bases nor decorators."""
 
+    def helper(self, name: str) -> Helper | None:
+        """The function of the application that this dotted name stands for, as far as its body was read."""
+
     def read(self, mark: Mark) -> Mark:
         """The mark with the values of the constants that its options name."""
+
+
+def outside_call(scope: Scope, name: str) -> str:
+    """The full name of a function called as ``name`` (see ``BodyFacts.called``); empty for one of the application."""
+    if name.startswith(IMPORTED):
+        return name.removeprefix(IMPORTED)
+    function, made, rest = name.partition("()")
+    full = scope.outside(function)
+    return f"{full}{made}{rest}" if full else ""
 
 
 class Member(msgspec.Struct, frozen=True):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import builtins
 
 from homeport.authoring.service import ServiceOptions, service_options
-from homeport.build.analyzer.dependencies import Target
+from homeport.build.analyzer.dependencies import Helper, Target, outside_call
+from homeport.build.analyzer.waiting import WAITING_MODULES
 from homeport.build.linker.markers import Marking
 from homeport.build.linker.names import LinkedClass, Linker, Outside
+from homeport.build.linker.symbols import LinkedFunction
 from homeport.build.plan import Location
 from homeport.build.scanner.classes import ClassFacts
 from homeport.build.scanner.expressions import Mark
@@ -48,6 +50,17 @@ class StaticScope:
     def plain_class(self, name: str) -> bool:
         linked = self._linker.type_of(self._module, name, self._inside)
         return linked is not None and not linked.cls.bases and not linked.cls.marks
+
+    def helper(self, name: str) -> Helper | None:
+        symbol = self._linker.resolve(self._module, name, None, self._inside)
+        if not isinstance(symbol, LinkedFunction):
+            return None
+        module = symbol.module
+        unread = not module.helpers and any(one.partition(".")[0] in WAITING_MODULES for one in module.imports)
+        module = self._linker.whole(module) if unread else module
+        scope = StaticScope(self._linker, module)
+        called = module.helpers.get(symbol.name, ())
+        return Helper(module.path, [(outside_call(scope, place.name), place) for place in called])
 
     def read(self, mark: Mark) -> Mark:
         return self._linker.markers.with_constants(self._module, mark, self._hidden)

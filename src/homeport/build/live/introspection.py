@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from homeport.authoring.dependency import DependencyMarker
-from homeport.build.analyzer.dependencies import Member, Target
+from homeport.build.analyzer.dependencies import Helper, Member, Target
 from homeport.build.scanner.classes import ClassBody
 from homeport.build.scanner.expressions import Mark, TypeName
 from homeport.build.scanner.fields import Field
@@ -85,6 +85,9 @@ class IntrospectedScope:
 
     def plain_class(self, name: str) -> bool:
         return False  # contracts say more of live classes
+
+    def helper(self, name: str) -> Helper | None:
+        return None
 
     def read(self, mark: Mark) -> Mark:
         return mark

@@ -15,7 +15,7 @@ import msgspec
 
 from homeport.authoring.service import is_service, options_of
 from homeport.build.analyzer.definition import NO_METHODS_HINT, no_methods
-from homeport.build.analyzer.dependencies import Member, Site, Target, analyze
+from homeport.build.analyzer.dependencies import Helper, Member, Site, Target, analyze
 from homeport.build.analyzer.marked import StaticScope, static_target
 from homeport.build.linker.arguments import UNKNOWN, filled
 from homeport.build.linker.names import TRANSPARENT_BASES, LinkedClass, Linker, Outside
@@ -109,6 +109,9 @@ class LiveScope:
 
     def plain_class(self, name: str) -> bool:
         return False  # contracts say more of live classes
+
+    def helper(self, name: str) -> Helper | None:
+        return None
 
     def read(self, mark: Mark) -> Mark:
         return self._static.read(filled(mark, self._plain))

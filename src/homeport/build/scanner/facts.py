@@ -9,10 +9,12 @@ import msgspec
 
 from homeport.build.diagnostics.finding import Finding
 from homeport.build.scanner.bindings import Binding, NameReader, Star, absolute_module
+from homeport.build.scanner.calls import Place
 from homeport.build.scanner.classes import ClassFacts, read_class
 from homeport.build.scanner.exports import Exports
 from homeport.build.scanner.expressions import Mark, read_mark
 from homeport.build.scanner.flow import module_statements
+from homeport.build.scanner.helpers import read_helpers
 from homeport.build.scanner.parsing import Unparsable, parse
 from homeport.build.scanner.statements import Keyword, classes_below, imports_below
 
@@ -50,6 +52,7 @@ class ModuleFacts(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     typing_only: list[str] = []  # qualnames of the classes that only type checkers see
     marked_functions: list[MarkedFunction] = []
     applied: list[Applied] = []
+    helpers: dict[str, tuple[Place, ...]] = {}  # what its functions call; if whole, or if it imports homeport
 
     @property
     def matters(self) -> bool:
@@ -79,6 +82,9 @@ def read_module(
     _read_top(facts, tree.body, package, Keyword("class", source))
     for statement in imports_below(tree.body, Keyword("import", source)):
         _note_imports(facts, statement, package)
+    if whole or any(name.partition(".")[0] == "homeport" for name in facts.imports):
+        functions = (one for one in tree.body if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef))
+        facts.helpers = read_helpers(functions, facts.names)
     return facts
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-_NO_NODES = frozenset({"ctx", "op", "ops", "id", "attr", "arg", "name", "names", "level", "module", "kind"})
+_NO_NODES = frozenset({"ctx", "op", "ops", "id", "attr", "arg", "name", "level", "module", "kind"})
 _NO_NODES |= {"conversion", "type_comment", "type_ignores", "is_async", "simple", "kwd_attrs", "rest", "asname", "tag"}
 _LEAVES = frozenset({ast.Name, ast.Constant, ast.Load, ast.Store, ast.Del, ast.Pass, ast.Break, ast.Continue})
 _HAVE_NODES: dict[type[ast.AST], tuple[str, ...]] = {

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from homeport.build.analyzer.checks.arguments import wrong_arguments
 from homeport.build.analyzer.checks.awaits import misused_streams, unawaited_calls
+from homeport.build.analyzer.checks.blocking import blocking_calls
 from homeport.build.analyzer.checks.dependencies import unknown_services
 from homeport.build.analyzer.checks.graph import dependency_cycles, unused_services
 from homeport.build.analyzer.checks.literals import wrong_literals
@@ -30,6 +31,7 @@ OF_APPLICATIONS: tuple[Callable[[LinkedApplication], Iterable[Finding]], ...] = 
     dependency_cycles,
     unused_services,
     unserialisable_types,
+    blocking_calls,
     shared_state,
 )
 
