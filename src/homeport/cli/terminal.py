@@ -129,12 +129,15 @@ class Terminal:
         from homeport.build.diagnostics.report import told
         from homeport.build.diagnostics.texts import Texts
         from homeport.cli.findings import styled
+        from homeport.cli.human import plural
 
         for number, one in enumerate(told(findings, Texts(Path("/")), Path.cwd())):
             if number:
                 self.err.print()
             for row in full(one):
                 self.err.print(styled(row), soft_wrap=True)
+        errors = plural(sum(finding.severity == "error" for finding in findings), "error")
+        self.err.print(f"{errors} in the source, so nothing was done; `homeport check` shows all findings")
 
 
 def state_markup(state: str) -> str:
