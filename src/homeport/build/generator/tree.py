@@ -63,7 +63,7 @@ def summary(graph: ServiceGraph) -> Iterator[str]:
     for service in graph.services:
         if service.kind == "missing":
             callers = sorted({call.caller for call in graph.calls if call.callee == service.name})
-            yield f"not found: {service.name} (called by {', '.join(callers)})"
+            yield f"not in the application: {service.name} (called by {', '.join(callers)})"
     if len(graph.start_order) > 1:
         yield "start order:"
         yield from (f"  {number}. {', '.join(names)}" for number, names in enumerate(graph.start_order, start=1))

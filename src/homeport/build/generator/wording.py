@@ -40,7 +40,7 @@ def headline(graph: ServiceGraph) -> str:
 def facts(service: GraphService) -> str:
     """The few words under a service's name."""
     if service.kind == "missing":
-        return "not found"
+        return "not here"
     parts = ["ASGI app"] * (service.kind == "asgi") + ["outside"] * (service.kind == "outside")
     parts += ["singleton"] * service.singleton + ["isolated"] * (service.isolated and not service.singleton)
     parts += ["public"] * service.public
