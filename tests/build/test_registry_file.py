@@ -50,10 +50,16 @@ def test_each_service_is_read_by_its_name(tmp_path: Path) -> None:
     assert registry.names == ("cart", "report", "stock")
     row = registry.service("cart")
     assert row is not None
-    assert row.service == planned("cart", "stock")
-    assert row.modules == ("shop", "shop.cart")
+    assert row.service == msgspec.structs.replace(planned("cart", "stock"), files=())
     assert registry.service("carts") is None
     registry.verify()
+
+
+def test_tools_read_what_workers_leave_aside(tmp_path: Path) -> None:
+    rows = RegistryFile(written(tmp_path, shop())).rows()
+    assert rows == shop().services
+    assert rows["cart"].service == planned("cart", "stock")
+    assert rows["cart"].modules == ("shop", "shop.cart")
 
 
 def test_it_tells_who_calls_whom_and_how_to_start(tmp_path: Path) -> None:
@@ -132,13 +138,14 @@ def test_no_shorter_file_passes(length: int) -> None:
 def test_only_the_rows_that_are_read_are_checked(tmp_path: Path) -> None:
     path = written(tmp_path, shop())
     content = bytearray(path.read_bytes())
-    content[-1] ^= 1  # of the last row: stock
+    content[-1] ^= 1  # of the last row: what tools read of stock
     path.write_bytes(content)
     registry = RegistryFile(path)
     assert registry.service("cart") is not None
-    for read in (lambda: registry.service("stock"), registry.verify):
+    assert registry.service("stock") is not None
+    for read in (registry.rows, registry.verify):
         with pytest.raises(
-            RegistryUnreadable, match=r"app\.registry .*'stock'.*checksum; make it again with `homeport"
+            RegistryUnreadable, match=r"app\.registry .*'stock\.source'.*checksum; make it again with `homeport"
         ):
             read()
 

@@ -19,6 +19,7 @@ from homeport.build.generator.registry_rows import (
     StartGroup,
     StartRow,
     encode,
+    encode_services,
 )
 from homeport.build.generator.registry_text import text_of
 from homeport.build.plan import Plan, PlannedService
@@ -37,8 +38,8 @@ class BuiltRegistry(msgspec.Struct, frozen=True, kw_only=True):
         """The registry file; equal registries give equal bytes."""
         from homeport import __version__
 
-        rows = {name: encode(row) for name, row in self.services.items()}
-        rows |= {HEAD: encode(self.head), GRAPH: encode(self.graph), START: encode(self.start)}
+        rows = {HEAD: encode(self.head), GRAPH: encode(self.graph), START: encode(self.start)}
+        rows |= encode_services(self.services)
         return pack(rows, python, __version__)
 
     def to_json(self) -> str:

@@ -12,7 +12,18 @@ import msgspec
 
 from homeport.build.generator import registry_rows
 from homeport.build.generator.registry_layout import FORMAT, Damaged, Rows, made_by
-from homeport.build.generator.registry_rows import GRAPH, HEAD, START, GraphRow, HeadRow, ServiceRow, StartRow
+from homeport.build.generator.registry_rows import (
+    GRAPH,
+    HEAD,
+    PATHS,
+    SOURCE,
+    START,
+    GraphRow,
+    HeadRow,
+    PathsRow,
+    ServiceRow,
+    StartRow,
+)
 from homeport.build.plan import Plan
 from homeport.contracts.api import Contract
 from homeport.errors import UsageError
@@ -59,10 +70,10 @@ class RegistryFile:
     @property
     def names(self) -> tuple[str, ...]:
         """Of all services, in order."""
-        return tuple(name for name in self._rows if not name.startswith("@"))
+        return tuple(name for name in self._rows if not name.startswith("@") and not name.endswith(SOURCE))
 
     def service(self, name: str) -> ServiceRow | None:
-        """The row of a service; None when the application has no such one."""
+        """What a worker needs of a service, without its files, modules and methods; None: there is no such service."""
         row = self._read(name)
         return self._decoded(name, row, registry_rows.decode_service) if row is not None else None
 
@@ -79,8 +90,9 @@ class RegistryFile:
         return self._whole(START, registry_rows.decode_start)
 
     def rows(self) -> dict[str, ServiceRow]:
-        """Those of all services, by name: for tools, which want everything."""
-        return {name: self._whole(name, registry_rows.decode_service) for name in self.names}
+        """All that is known of all services, by name: for tools."""
+        paths = self._whole(PATHS, registry_rows.decode_paths)
+        return {name: self._with_source(name, paths) for name in self.names}
 
     def contracts(self) -> dict[str, Contract]:
         """Of all services whose contract is known."""
@@ -117,6 +129,14 @@ class RegistryFile:
 
         if homeport.split(".")[:2] != __version__.split(".")[:2]:
             raise self._refused(f"Homeport {homeport} made it, and this is Homeport {__version__}")
+
+    def _with_source(self, name: str, paths: PathsRow) -> ServiceRow:
+        lean = self._whole(name, registry_rows.decode_service)
+        source = self._whole(name + SOURCE, registry_rows.decode_source)
+        try:
+            return registry_rows.with_source(lean, source, paths)
+        except IndexError:
+            raise self._refused(f"its row {name + SOURCE!r} speaks of files that it does not list") from None
 
     def _read(self, name: str) -> memoryview | None:
         try:
