@@ -94,6 +94,8 @@ def only_service(scan_app: Scan, files: dict[str, str]) -> PlannedService:
         ("def our(cls):\n    import homeport\n    return homeport.service(replicas=3)(cls)", "@our"),
         ("def make():\n    def mark(cls): return service(replicas=3)(cls)\n    return mark\nour = make()", "@our"),
         ("def make(n):\n    def mark(cls): return service(replicas=n)(cls)\n    return mark\nour = make(3)", "@our"),
+        ("def our(**o):\n    mark = service\n    return mark(**o)", "@our(replicas=3)"),
+        ("def our(cls=None, **o): return service(cls) if cls else service(**o)", "@our(replicas=3)"),
         ("our = lambda cls: service(replicas=3)(cls)", "@our"),
     ],
 )

@@ -47,7 +47,14 @@ class Marking(msgspec.Struct, frozen=True, kw_only=True):
     problem: Problem | None = None
 
 
-_Outcome = Mapping[str, object] | Problem
+class _Plain(msgspec.Struct, frozen=True):
+    """Options that are known."""
+
+    options: Mapping[str, object]
+    of_none: bool = False  # `service(cls)` for a class that is not given: in a branch that is not taken, or service()
+
+
+_Outcome = _Plain | Problem
 
 
 class Markers:
@@ -227,19 +234,19 @@ class Markers:
 
 
 def _marking(mark: Mark, outcomes: list[_Outcome]) -> Marking:
-    first = outcomes[0]
-    for outcome in outcomes:
-        if isinstance(outcome, Problem):
-            return Marking(mark=mark, problem=outcome)
-        if outcome != first:
-            return Marking(mark=mark, problem=_unfollowed("it marks in more than one way"))
-    return Marking(mark=mark, options=first if not isinstance(first, Problem) else {})
+    problem = next((outcome for outcome in outcomes if isinstance(outcome, Problem)), None)
+    if problem is not None:
+        return Marking(mark=mark, problem=problem)
+    plain = [outcome for outcome in outcomes if isinstance(outcome, _Plain)]
+    found = [outcome.options for outcome in plain if not outcome.of_none] or [plain[0].options]
+    if any(options != found[0] for options in found):
+        return Marking(mark=mark, problem=_unfollowed("it marks in more than one way"))
+    return Marking(mark=mark, options=found[0])
 
 
 def _service(given: Arguments) -> list[_Outcome]:
-    if given.positional and given.positional[0] is None:
-        return []  # `service(cls)` in a branch for a class that is not given
-    if any(value is not CLASS and value is not UNKNOWN for value in given.positional):
+    of_none = given.positional[:1] == (None,)
+    if not of_none and any(value is not CLASS and value is not UNKNOWN for value in given.positional):
         return [Problem(code="HP102", message=" takes its options by name", hint='write @service(name="payment")')]
     computed = "**" if given.is_open else next((key for key in given.options if given.options[key] is UNKNOWN), "")
     if computed:
@@ -252,7 +259,7 @@ def _service(given: Arguments) -> list[_Outcome]:
                 "[services.<name>]",
             )
         ]
-    return [dict(given.options)]
+    return [_Plain(dict(given.options), of_none)]
 
 
 def _unfollowed(why: str) -> Problem:

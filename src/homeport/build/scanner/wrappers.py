@@ -60,9 +60,10 @@ def read_wrapper(node: ast.FunctionDef | ast.Lambda, absolute: Callable[[int, st
         inner.id for inner in nodes if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store)
     }
     own |= {inner.name for inner in nodes if isinstance(inner, ast.FunctionDef) and inner is not node}
+    calls = _with_aliases(reading.calls, _aliases(nodes))
     return Wrapper(
         parameters=parameters,
-        calls=tuple(found for found in reading.calls if found.call.name.partition(".")[0] not in own),
+        calls=tuple(found for found in calls if found.call.name.partition(".")[0] not in own),
         changed=frozenset(_changed(nodes)),
         imported=dict(_imported(nodes, absolute)),
     )
@@ -125,6 +126,27 @@ def _parameter(argument: ast.arg, kind: str, default: ast.expr | None) -> Parame
     if value is UNREAD:
         return Parameter(name=argument.arg, kind=kind, default_name=dotted(default), computed=True)
     return Parameter(name=argument.arg, kind=kind, default=value)
+
+
+def _aliases(nodes: list[ast.AST]) -> dict[str, str]:
+    """Other names for something, given in the function once: ``mark = homeport.service``."""
+    stored = [inner.id for inner in nodes if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store)]
+    found: dict[str, str] = {}
+    for node in nodes:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if stored.count(name) == 1 and dotted(value):
+                found[name] = dotted(value)
+    return found
+
+
+def _with_aliases(calls: list[WrappedCall], aliases: dict[str, str]) -> Iterator[WrappedCall]:
+    for found in calls:
+        first, dot, rest = found.call.name.partition(".")
+        if first in aliases:
+            call = msgspec.structs.replace(found.call, name=f"{aliases[first]}{dot}{rest}")
+            yield WrappedCall(call, found.conditional)
+        else:
+            yield found
 
 
 def _changed(nodes: list[ast.AST]) -> Iterator[str]:
