@@ -1,0 +1,171 @@
+"""The files for containers and systemd: parsed by others' parsers, and checked against what a node needs."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from dockerfile_parse import DockerfileParser
+
+from homeport.build.packager.deployment.compose import compose
+from homeport.build.packager.deployment.dockerfile import dockerfile, ignored_files
+from homeport.build.packager.deployment.place import Place
+from homeport.build.packager.deployment.systemd import systemd
+
+SHOP = Place(name="Web Shop_2", target="src/shop", python="3.11", homeport="0.1.0", port=8080, stages=3)
+
+
+def instructions(place: Place) -> list[tuple[str, str]]:
+    parser = DockerfileParser(fileobj=io.BytesIO())
+    parser.content = dockerfile(place)
+    return [(one["instruction"], one["value"]) for one in parser.structure if one["instruction"] != "COMMENT"]
+
+
+def last_stage(place: Place) -> dict[str, str]:
+    found = instructions(place)
+    start = [number for number, (word, _) in enumerate(found) if word == "FROM"][-1]
+    return dict(found[start:])
+
+
+# -- Dockerfile --------------------------------------------------------------------------------------------------------
+
+
+def test_the_image_is_built_in_one_stage_and_runs_in_another() -> None:
+    stages = [value for word, value in instructions(SHOP) if word == "FROM"]
+    assert stages == ["python:3.11-slim AS build", "python:3.11-slim"]
+    assert ("RUN", 'homeport build "src/shop" --name web-shop-2 --output /artefact') in instructions(SHOP)
+    assert last_stage(SHOP)["COPY"] == "--from=build /artefact/web-shop-2 /usr/local/bin/web-shop-2"
+
+
+def test_the_container_runs_as_a_user_without_rights_whose_data_is_a_volume() -> None:
+    stage = last_stage(SHOP)
+    assert stage["USER"] == "web-shop-2"
+    assert stage["VOLUME"] == stage["WORKDIR"] == "/data"
+
+
+def test_the_program_is_started_without_a_shell_and_told_to_stop_by_sigterm() -> None:
+    stage = last_stage(SHOP)
+    assert json.loads(stage["ENTRYPOINT"]) + json.loads(stage["CMD"]) == [
+        *("web-shop-2", "run", "--host", "0.0.0.0", "--port", "8080")
+    ]
+    assert stage["STOPSIGNAL"] == "SIGTERM"
+
+
+def test_no_secret_stands_in_the_image_and_it_does_not_switch_protection_off() -> None:
+    set_in_image = " ".join(value for word, value in instructions(SHOP) if word in ("ENV", "ARG"))
+    assert "TOKEN" not in set_in_image
+    assert "PLAIN_HTTP" not in set_in_image
+
+
+def test_health_is_asked_of_the_front_by_a_program_that_the_image_has() -> None:
+    check = last_stage(SHOP)["HEALTHCHECK"]
+    command = json.loads(check[check.index("CMD") + 3 :])
+    assert command == SHOP.health_check
+    assert "http://127.0.0.1:8080/readyz" in command[-1]
+    compile(command[-1], "health", "exec")
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_the_health_check_fails_when_nobody_answers(tls: bool) -> None:
+    closed = Place(name="x", python="3.11", homeport="0", port=1, tls=tls)
+    ran = subprocess.run([sys.executable, *closed.health_check[1:]], capture_output=True, text=True, check=False)
+    assert ran.returncode == 1
+    assert "refused" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("installs", "expected"),
+    [
+        ("", []),
+        (".", ["COPY . .", "RUN pip install --no-cache-dir ."]),
+        ("-r requirements.txt", ["COPY requirements.txt ./", "RUN pip install --no-cache-dir -r requirements.txt"]),
+    ],
+)
+def test_the_libraries_of_the_project_are_installed_as_it_declares_them(installs: str, expected: list[str]) -> None:
+    place = Place(name="x", python="3.11", homeport="0", installs=installs)
+    lines = dockerfile(place).splitlines()
+    positions = [lines.index(line) for line in expected]
+    assert positions == sorted(positions)
+
+
+def test_what_a_build_does_not_need_is_not_sent_to_it() -> None:
+    assert {".env", ".venv", ".homeport", "dist"} <= set(ignored_files().split())
+
+
+# -- compose -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_compose_file_keeps_data_gives_time_to_stop_and_looks_at_health() -> None:
+    found = yaml.safe_load(compose(SHOP))
+    service = found["services"]["web-shop-2"]
+    assert service["volumes"] == ["web-shop-2-data:/data"]
+    assert list(found["volumes"]) == ["web-shop-2-data"]
+    assert service["stop_grace_period"] == "60s"  # the front and three stages, 10 + 5 s each
+    assert service["healthcheck"]["test"] == ["CMD", *SHOP.health_check]
+    assert service["init"] is True
+
+
+def test_what_compose_publishes_is_reached_from_this_machine_only_and_wants_a_token() -> None:
+    service = yaml.safe_load(compose(SHOP))["services"]["web-shop-2"]
+    assert service["ports"] == ["127.0.0.1:8080:8080"]
+    assert service["environment"]["HOMEPORT_NODE__TOKEN"].startswith("${HOMEPORT_NODE__TOKEN:?")
+
+
+def test_a_node_with_tls_and_a_token_of_its_own_is_told_nothing_about_them() -> None:
+    place = Place(name="x", python="3.11", homeport="0", tls=True, token=True)
+    text = compose(place)
+    assert yaml.safe_load(text)["services"]["x"]["environment"] is None
+    assert "https://127.0.0.1" in text
+
+
+# -- systemd -----------------------------------------------------------------------------------------------------------
+
+
+def sections(unit: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for line in unit.splitlines():
+        if line.startswith("["):
+            current = found.setdefault(line.strip("[]"), [])
+        elif line and not line.startswith("#"):
+            current.append(line)
+    return found
+
+
+def test_the_unit_lets_workers_outlive_a_node_process_and_be_taken_over() -> None:
+    service = sections(systemd(SHOP))["Service"]
+    assert {"KillMode=process", "Restart=on-failure", "TimeoutStopSec=60"} <= set(service)
+
+
+def test_the_unit_has_a_user_and_folders_of_its_own() -> None:
+    service = sections(systemd(SHOP, "/opt/shop"))["Service"]
+    assert {
+        "ExecStart=/opt/shop run",
+        "DynamicUser=yes",
+        "StateDirectory=web-shop-2",
+        "WorkingDirectory=%S/web-shop-2",
+        "Environment=HOMEPORT_ROOT=%C/web-shop-2",
+    } <= set(service)
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd here to ask")
+def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path) -> None:
+    unit = tmp_path / "shop.service"
+    unit.write_text(systemd(SHOP, "/bin/true"))
+    ran = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+# -- names -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "label"), [("shop", "shop"), ("Web Shop_2", "web-shop-2"), ("__", "app"), ("a.b", "a-b")]
+)
+def test_a_name_becomes_one_that_every_manager_takes(name: str, label: str) -> None:
+    assert Place(name=name, python="3.11", homeport="0").label == label

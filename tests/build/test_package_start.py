@@ -1,0 +1,120 @@
+"""How an artefact begins: where it unpacks itself, and what it says when there is no such place."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from homeport.build.packager.selfextracting import self_extracting
+
+PROGRAM = '#!/bin/sh\necho "$(dirname "$0")" "$@"\n'
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def artefact(tmp_path: Path) -> Path:
+    """A folder with a program that says where it is, as one file."""
+    folder = tmp_path / "folder"
+    (folder / "inside").mkdir(parents=True)
+    (folder / "shop").write_text(PROGRAM)
+    (folder / "shop").chmod(0o755)
+    (folder / "inside" / "data").write_bytes(bytes(range(256)) * 100)
+    self_extracting(folder, tmp_path / "shop", name="shop", digest="0123456789abcdef0123")
+    return tmp_path / "shop"
+
+
+@pytest.fixture
+def run(artefact: Path, tmp_path: Path) -> Run:
+    def started(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        given = {"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path / "tmp"), **environ}
+        (tmp_path / "tmp").mkdir(exist_ok=True)
+        return subprocess.run([artefact, *arguments], env=given, capture_output=True, text=True, check=False)
+
+    return started
+
+
+def test_it_unpacks_below_home_and_runs_with_its_arguments(run: Run, tmp_path: Path) -> None:
+    ran = run("ps", "two words", HOME=str(tmp_path))
+    there = tmp_path / ".cache/homeport/unpacked/shop-0123456789abcdef"
+    assert (ran.returncode, ran.stdout) == (0, f"{there} ps two words\n")
+    assert (there / "inside" / "data").read_bytes() == bytes(range(256)) * 100
+
+
+def test_it_unpacks_once(run: Run, tmp_path: Path) -> None:
+    run(HOME=str(tmp_path))
+    there = tmp_path / ".cache/homeport/unpacked/shop-0123456789abcdef"
+    (there / "shop").write_text("#!/bin/sh\necho as it was left\n")
+    assert run(HOME=str(tmp_path)).stdout == "as it was left\n"
+
+
+def test_the_cache_folder_of_the_environment_goes_before_home(run: Run, tmp_path: Path) -> None:
+    assert str(tmp_path / "cache/homeport") in run(HOME=str(tmp_path), XDG_CACHE_HOME=str(tmp_path / "cache")).stdout
+
+
+def test_without_a_home_it_unpacks_into_a_private_temporary_folder_that_stays(run: Run, tmp_path: Path) -> None:
+    ran = run()
+    folder = tmp_path / "tmp" / f"homeport-unpacked-{os.getuid()}"
+    assert ran.stdout.startswith(str(folder))
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_home_is_passed_over(run: Run, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o555)
+    assert run(HOME=str(home)).stdout.startswith(str(tmp_path / "tmp"))
+
+
+def test_a_home_that_is_no_folder_is_passed_over(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert run(HOME=str(tmp_path / "file")).stdout.startswith(str(tmp_path / "tmp"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_temporary_folder_of_somebody_else_is_never_run_from(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "tmp" / "homeport-unpacked-0"
+    (folder / "shop-0123456789abcdef").mkdir(parents=True)
+    trap = folder / "shop-0123456789abcdef" / "shop"
+    trap.write_text("#!/bin/sh\necho trapped\n")
+    trap.chmod(0o755)
+    (folder / ".runs").touch(mode=0o700)
+    os.chown(folder, 65534, 65534)
+    ran = run()
+    assert ran.returncode == 1
+    assert "trapped" not in ran.stdout
+
+
+def test_the_folder_that_is_asked_for_is_the_one_and_its_trouble_is_told(run: Run, tmp_path: Path) -> None:
+    assert run(HOMEPORT_ROOT=str(tmp_path / "asked")).stdout.startswith(str(tmp_path / "asked"))
+    (tmp_path / "file").write_text("")
+    refused = run(HOMEPORT_ROOT=str(tmp_path / "file"), HOME=str(tmp_path))
+    assert refused.returncode == 1
+    assert f"cannot unpack itself into any of: {tmp_path / 'file'}" in refused.stderr
+    assert "HOMEPORT_ROOT=FOLDER" in refused.stderr
+
+
+def test_a_file_that_was_cut_off_is_not_run(run: Run, artefact: Path, tmp_path: Path) -> None:
+    artefact.write_bytes(artefact.read_bytes()[:-200])
+    ran = run(HOME=str(tmp_path))
+    assert ran.returncode == 1
+    assert "could not be unpacked" in ran.stderr
+    assert not list((tmp_path / ".cache/homeport/unpacked").glob("[!.]*"))
+
+
+def test_the_same_folder_gives_the_same_bytes(artefact: Path, tmp_path: Path) -> None:
+    for path in (tmp_path / "folder").rglob("*"):
+        os.utime(path, (1, 1))
+    self_extracting(tmp_path / "folder", tmp_path / "again", name="shop", digest="0123456789abcdef0123")
+    assert (tmp_path / "again").read_bytes() == artefact.read_bytes()
+
+
+def test_several_that_start_at_once_all_run(artefact: Path, tmp_path: Path) -> None:
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    started = [subprocess.Popen([artefact], env=environ, stdout=subprocess.PIPE, text=True) for _ in range(6)]
+    assert {process.communicate(timeout=30)[0] for process in started} == {
+        f"{tmp_path}/.cache/homeport/unpacked/shop-0123456789abcdef\n"
+    }
