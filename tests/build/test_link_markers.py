@@ -12,6 +12,7 @@ from differential import disagreements
 from homeport.build.application import scan
 from homeport.build.diagnostics.finding import Finding
 from homeport.build.plan import Plan, PlannedService
+from homeport.build.scanner.facts import read_module
 
 Scan = Callable[..., Plan]
 Write = Callable[[dict[str, str]], Path]
@@ -307,3 +308,25 @@ def test_the_bases_of_a_service_that_contradict_each_other_are_an_error_said_onc
     """
     plan = scan_app({"pay.py": source})
     assert [(found.code, found.line) for found in told(plan)] == [("HP113", 6)]
+
+
+@pytest.mark.parametrize(
+    ("source", "matters"),
+    [
+        ("class A: ...", False),
+        ("from dataclasses import dataclass\n@dataclass\nclass A: ...", False),
+        ("import dataclasses\n@dataclasses.dataclass(frozen=True)\nclass A: ...", False),
+        ("from contextlib import contextmanager\n@contextmanager\ndef f(): ...", False),
+        ("LIMIT = 3\nother = f(LIMIT)", False),
+        ("from functools import partial\n@partial(x)\nclass A: ...", True),
+        ("import functools\n@functools.partial(x)\nclass A: ...", True),
+        ("from lib import dataclass\n@dataclass\nclass A: ...", True),
+        ("from dataclasses import dataclass\nfrom lib import *\n@dataclass\nclass A: ...", True),
+        ("from lib import service as dataclass\nfrom dataclasses import dataclass\n@dataclass\nclass A: ...", True),
+        ("class A: ...\nservice(A)", True),
+        ("def f():\n    @service\n    class A: ...", True),
+        ("class (", True),
+    ],
+)
+def test_a_file_is_looked_into_if_something_in_it_may_make_a_service(source: str, matters: bool) -> None:
+    assert read_module(source, module="m", path="m.py").matters is matters

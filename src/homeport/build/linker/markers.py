@@ -74,6 +74,8 @@ class Markers:
 
     def of(self, linked: LinkedClass) -> tuple[Marking, ...]:
         """Everything that marks this class, in order; more than one is a mistake."""
+        if not linked.cls.marks and not linked.module.applied:
+            return ()
         if linked.key not in self._markings:
             self._markings[linked.key] = tuple(self._read(linked))
         return self._markings[linked.key]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from homeport.build.diagnostics.finding import Finding
-from homeport.build.scanner.bindings import Binding, NameReader, Star, absolute_module
+from homeport.build.scanner.bindings import Binding, Constant, Imported, NameReader, OwnFunction, Star, absolute_module
 from homeport.build.scanner.calls import Place
 from homeport.build.scanner.classes import ClassFacts, read_class
 from homeport.build.scanner.exports import Exports
@@ -31,6 +31,9 @@ class Applied(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     mark: Mark
     target: str
+
+
+_MARK_NOTHING = frozenset({"abc", "contextlib", "dataclasses", "enum", "functools", "typing", "typing_extensions"})
 
 
 class ModuleFacts(msgspec.Struct, kw_only=True, array_like=True, gc=False):
@@ -57,13 +60,23 @@ class ModuleFacts(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     @property
     def matters(self) -> bool:
         """Whether a scan has to look at it even if nothing leads to it: it may hold a service, or an error."""
-        return bool(
-            self.error is not None
-            or self.marked_functions
-            or self.applied
-            or any(cls.marks for cls in self.classes.values())
-            or any(cls.marks for cls in self.local_classes)
-        )
+        if self.error is not None or any(self._may_be_class(applied.target) for applied in self.applied):
+            return True
+        marks = [cls.marks for cls in (*self.classes.values(), *self.local_classes)]
+        marks.extend(function.marks for function in self.marked_functions)
+        return any(self._may_mark(mark.name) for of_one in marks for mark in of_one)
+
+    def _may_mark(self, name: str) -> bool:
+        """Whether a decorator may make a service; the usual ones of the standard library do not."""
+        first, _, rest = name.partition(".")
+        binding = self.names.get(first)
+        if not isinstance(binding, Imported) or first in self.earlier or first in self.fallbacks or self.stars:
+            return True
+        return binding.module not in _MARK_NOTHING or "partial" in (binding.name, rest)
+
+    def _may_be_class(self, name: str) -> bool:
+        binding = self.names.get(name)
+        return not isinstance(binding, Constant | OwnFunction) or name in self.earlier
 
 
 def read_module(
