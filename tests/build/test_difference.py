@@ -114,10 +114,11 @@ def test_every_form_of_a_registry_is_the_same_state(tmp_path: Path) -> None:
     (tmp_path / "registry.json").write_text(registry.to_json())
     (tmp_path / "homeport_app").mkdir()
     (tmp_path / "homeport_app" / "registry.bin").write_bytes(registry.to_bytes())
+    (tmp_path / "homeport_app" / "manifest.json").write_text('{"name": "shop"}')
     with zipfile.ZipFile(tmp_path / "shop", "w") as artefact:
         artefact.write(tmp_path / "registry.bin", "homeport_app/registry.bin")
     source = of_plan(plan, ".").rows
-    for form in ("registry.bin", "registry.json", "shop", "."):
+    for form in ("registry.bin", "registry.json", "shop", ".", "homeport_app"):
         state = stored_state(form, tmp_path)
         assert state is not None
         assert difference(state.rows, source) == difference(source, state.rows) == []

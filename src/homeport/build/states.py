@@ -17,7 +17,7 @@ from homeport.build.generator.registry_text import rows_of_text
 from homeport.build.plan import Plan
 from homeport.build.reflection import reflect
 from homeport.errors import UsageError
-from homeport.packaged import FOLDER, REGISTRY
+from homeport.packaged import FOLDER, REGISTRY, is_package, read_package
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,8 +35,9 @@ def stored_state(named: str, cwd: Path) -> State | None:
         UsageError: it is such a file, and cannot be read.
     """
     path = cwd / Path(named).expanduser()
-    if (path / FOLDER / REGISTRY).is_file():
-        path = path / FOLDER / REGISTRY
+    for package in (path, path / FOLDER):
+        if is_package(package):
+            path = read_package(package).registry
     read = _reader(path) if path.is_file() else None
     return State(name=named, rows=read(path)) if read is not None else None
 

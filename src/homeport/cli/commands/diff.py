@@ -43,7 +43,9 @@ def diff(
     from homeport.cli.terminal import Terminal
 
     surroundings = options.surroundings(context)
-    before, source = _running(surroundings, node) if old is None else (_read(old, surroundings), ".")
+    before, source = (
+        _running(surroundings, node) if old is None else (_read(old, surroundings), surroundings.target(""))
+    )
     after = _read(new or source, surroundings)
     changes = difference(before.rows, after.rows)
     terminal = Terminal(json=as_json)
