@@ -230,7 +230,7 @@ def test_facts_are_the_same_in_whatever_order_they_are_asked_for(app: App, order
             assert found == facts
             if asked == "whole":
                 assert kept.whole(found) == whole
-        assert [one.path for one in kept.modules()] == ["cart.py", "stock.py"]
+        assert kept.mattering() == ["cart.py", "stock.py"]
         kept.keep(b"question", app.fresh())
 
 

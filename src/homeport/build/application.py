@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from homeport.build.analyzer.checks import check
-from homeport.build.analyzer.collecting import Collector
+from homeport.build.analyzer.analysis import analyse, analyse_attribute
 from homeport.build.diagnostics.finding import Finding
 from homeport.build.plan import Plan
 from homeport.build.scanner.memory import asked_digest
@@ -48,19 +47,17 @@ def scan(
 
 
 def _scan(sources: Sources, place: TargetPlace, target: str, exclude: Sequence[str], markers: Sequence[str]) -> Plan:
-    collector = Collector(sources, markers)
     if place.attribute:
-        collector.take_attribute(sources.at(place.scope), place.attribute, target)
+        analysis = analyse_attribute(sources, sources.at(place.scope), place.attribute, target, markers)
     else:
-        collector.take_modules(sources.modules())
-    application = collector.linked()
-    findings = [*collector.findings, *check(application)]
-    if not application.services and not any(finding.severity == "error" for finding in findings):
+        analysis = analyse(sources, markers)
+    findings = list(analysis.findings)
+    if not analysis.services and not any(finding.severity == "error" for finding in findings):
         findings.append(_nothing_to_run(place, sources.files))
     scope = place.scope.relative_to(place.root).as_posix()
     return Plan(
         root=str(place.root),
-        services=tuple(service.planned for service in application.services.values()),
+        services=analysis.services,
         findings=tuple(sorted(findings, key=lambda found: (found.path, found.line, found.column, found.code))),
         scope="" if scope == "." else scope,
         attribute=place.attribute,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from itertools import islice
+from typing import NamedTuple
 
 import msgspec
 
@@ -27,6 +29,13 @@ from homeport.build.scanner.sources import Sources
 from homeport.errors import DefinitionError, UsageError, near_names, snake_case
 
 
+class Taken(NamedTuple):
+    """What a module had to give."""
+
+    services: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
 class Collector:
     """Takes modules, classes and apps in; gives the linked application out."""
 
@@ -38,17 +47,26 @@ class Collector:
         self._impossible: set[tuple[str, str]] = set()  # classes that this was said of
         self._whole = True
         self.findings: list[Finding] = []
-        self.files = 0  # read for services
 
-    def take_modules(self, modules: Iterable[ModuleFacts]) -> None:
-        for module in modules:
-            self.files += 1
-            if module.error is not None:
-                self.findings.append(module.error)
-            self._refuse_marked_functions(module)
-            self.findings.extend(unfollowed(self._linker, module))
-            for cls in module.classes.values():
-                self._take_class(LinkedClass(module, cls))
+    def take_module(self, module: ModuleFacts) -> Taken:
+        """Take all services of a module."""
+        before, known = len(self.findings), len(self._services)
+        self._impossible.clear()  # what a module has to say does not hang on those before it
+        if module.error is not None:
+            self.findings.append(module.error)
+        self._refuse_marked_functions(module)
+        self.findings.extend(unfollowed(self._linker, module))
+        for cls in module.classes.values():
+            self._take_class(LinkedClass(module, cls))
+        return Taken(tuple(islice(self._services, known, None)), tuple(self.findings[before:]))
+
+    def planned(self, name: str) -> PlannedService:
+        """A service that was taken, before its dependencies are tied."""
+        return self._services[name].planned
+
+    def sources_of(self, module: ModuleFacts) -> tuple[str, ...]:
+        """The files that what was taken of a module hangs on."""
+        return self._linker.sources_of(module)
 
     def take_attribute(self, module: ModuleFacts, attribute: str, target: str) -> None:
         """Take one class or ASGI app.
@@ -146,7 +164,7 @@ class Collector:
             files=self._linker.reach(module),
         )
         is_open = lineage.foreign or any(self._is_remade(entry) for entry in lineage.classes)
-        return LinkedService(planned, members, methods, is_open, analysis.sites, cls.column)
+        return LinkedService(planned, members, methods, answers_http, is_open, analysis.sites, cls.column)
 
     def _is_remade(self, linked: LinkedClass) -> bool:
         """Whether a decorator that is not known may have given the class other methods."""
@@ -159,7 +177,7 @@ class Collector:
             app_name(module.module, attribute, self._sources.root.name), origin=f"app {module.module}:{attribute}"
         )
         planned = PlannedService(name=name, location=location, kind="asgi", files=self._linker.reach(module))
-        self._add(LinkedService(planned))
+        self._add(LinkedService(planned, answers_http=True))
 
     def _add(self, service: LinkedService) -> None:
         known = self._services.setdefault(service.name, service)

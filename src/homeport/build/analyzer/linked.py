@@ -12,11 +12,16 @@ from homeport.build.plan import PlannedDependency, PlannedService
 
 @dataclass(frozen=True, slots=True)
 class LinkedService:
-    """One service with its class and bases, nearest first."""
+    """One service with its class and bases, nearest first.
+
+    Of a service that was not analysed anew, as nothing changed that it hangs on, ``members`` and ``methods`` are not
+    known.
+    """
 
     planned: PlannedService
     members: tuple[Member, ...] = ()
     methods: Mapping[str, LinkedMethod] = field(default_factory=dict)
+    answers_http: bool = False
     open: bool = False  # bases, decorators or a metaclass from elsewhere may give it methods and attributes
     sites: Mapping[str, Site] = field(default_factory=dict)  # of dependencies, by attribute
     column: int = 1

@@ -43,18 +43,17 @@ class CallSite:
         return f"self.{self.use.attribute}.{self.use.method}"
 
 
-def call_sites(application: LinkedApplication) -> Iterator[CallSite]:
-    """All calls whose callee is certain, service by service in order of the source."""
-    for service in application.services.values():
-        if not service.planned.dependencies:
-            continue
-        handles = handles_of(service)
-        for member, function in effective_functions(service.members):
-            for use in function.body.uses:
-                dependency = handles.get(use.attribute)
-                if dependency is not None and use.certain:
-                    target = _target(application, dependency)
-                    yield CallSite(service, member, function, use, dependency, target)
+def call_sites(application: LinkedApplication, service: LinkedService) -> Iterator[CallSite]:
+    """All calls by a service whose callee is certain, in order of the source."""
+    if not service.planned.dependencies:
+        return
+    handles = handles_of(service)
+    for member, function in effective_functions(service.members):
+        for use in function.body.uses:
+            dependency = handles.get(use.attribute)
+            if dependency is not None and use.certain:
+                target = _target(application, dependency)
+                yield CallSite(service, member, function, use, dependency, target)
 
 
 def handles_of(service: LinkedService) -> dict[str, PlannedDependency]:

@@ -9,6 +9,24 @@ from homeport.build.scanner.facts import ModuleFacts
 ModuleFinder = Callable[[str], ModuleFacts | None]  # by absolute name; None: no module of the application
 
 
+class Finder:
+    """Finds modules by name, and remembers those found as attributes of their packages: no import may name these."""
+
+    def __init__(self, find: ModuleFinder) -> None:
+        self._find = find
+        self.inside: dict[str, set[str]] = {}  # modules, by the name of their package
+
+    def __call__(self, name: str) -> ModuleFacts | None:
+        """None for Homeport itself, too: it is never part of an application."""
+        return None if name.partition(".")[0] == "homeport" else self._find(name)
+
+    def submodule(self, package: ModuleFacts, name: str) -> ModuleFacts | None:
+        found = self(f"{package.module}.{name}") if package.is_package else None
+        if found is not None:
+            self.inside.setdefault(package.module, set()).add(found.module)
+        return found
+
+
 class ImportGraph:
     """The imports among the modules of an application, followed when asked for.
 
@@ -16,7 +34,7 @@ class ImportGraph:
     other stays cheap.
     """
 
-    def __init__(self, find: ModuleFinder) -> None:
+    def __init__(self, find: Finder) -> None:
         self._find = find
         self._modules: list[ModuleFacts] = []  # by bit
         self._numbers: dict[str, int | None] = {}  # None: no module of the application
@@ -24,12 +42,26 @@ class ImportGraph:
 
     def reach(self, module: ModuleFacts) -> tuple[str, ...]:
         """The paths of all files that importing ``module`` may read, its own among them, in order."""
+        return self._paths(module, self._imports_of)
+
+    def sources_of(self, module: ModuleFacts) -> tuple[str, ...]:
+        """The paths of all files that what was found out about ``module`` may hang on, its own among them."""
+        return self._paths(module, lambda number: self._imports_of(number) | self._inside(number))
+
+    def _paths(self, module: ModuleFacts, leads_to: Callable[[int], int]) -> tuple[str, ...]:
         reached, pending = 0, 1 << self._enter(module)
         while pending:
             bit = pending & -pending
             reached |= bit
-            pending = (pending | self._imports_of(bit.bit_length() - 1)) & ~reached
+            pending = (pending | leads_to(bit.bit_length() - 1)) & ~reached
         return tuple(sorted(path for number in _bits(reached) if (path := self._modules[number].path)))
+
+    def _inside(self, number: int) -> int:
+        found = 0
+        for name in self._find.inside.get(self._modules[number].module, ()):
+            other = self._number(name)
+            found |= 1 << other if other is not None else 0
+        return found
 
     def _imports_of(self, number: int) -> int:
         if number not in self._imported:

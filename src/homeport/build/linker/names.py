@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from homeport.build.linker.imports import ImportGraph, ModuleFinder
+from homeport.build.linker.imports import Finder, ImportGraph, ModuleFinder
 from homeport.build.linker.lineage import TRANSPARENT_BASES, Lineage, Lineages
 from homeport.build.linker.markers import Markers
 from homeport.build.linker.resolution import Resolver
@@ -30,13 +30,9 @@ class Linker:
         whole: Callable[[ModuleFacts], ModuleFacts] | None = None,
         markers: Sequence[str] = (),
     ) -> None:
-        def find_own(name: str) -> ModuleFacts | None:
-            """Homeport itself is never part of an application."""
-            return None if name.partition(".")[0] == "homeport" else find(name)
-
-        self.find, self.whole = find_own, whole or _as_it_is
-        self._imports = ImportGraph(find_own)
-        self._resolver = Resolver(find_own)
+        self.find, self.whole = Finder(find), whole or _as_it_is
+        self._imports = ImportGraph(self.find)
+        self._resolver = Resolver(self.find)
         self._lineages = Lineages(self.resolve, self._with_body)
         self.markers = Markers(self, markers)
 
@@ -77,6 +73,10 @@ class Linker:
     def reach(self, module: ModuleFacts) -> tuple[str, ...]:
         """The paths of all files of the application that importing ``module`` may read, itself included."""
         return self._imports.reach(module)
+
+    def sources_of(self, module: ModuleFacts) -> tuple[str, ...]:
+        """The paths of all files that what was asked about ``module`` so far may hang on, itself included."""
+        return self._imports.sources_of(module)
 
     def _made(self, made: LinkedCall) -> Symbol | None:
         """What a call makes a type of: ``NewType("Pay", Payments)``, or a decorator called by hand."""

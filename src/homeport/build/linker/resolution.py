@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import NamedTuple
 
-from homeport.build.linker.imports import ModuleFinder
+from homeport.build.linker.imports import Finder
 from homeport.build.linker.symbols import (
     PUBLIC_NAMES,
     LinkedCall,
@@ -64,7 +64,7 @@ class Resolver:
     algorithms", 1972).
     """
 
-    def __init__(self, find: ModuleFinder) -> None:
+    def __init__(self, find: Finder) -> None:
         self._find = find
         self._answers: dict[_Key, Symbol | None] = {}
 
@@ -142,13 +142,13 @@ def _question(module: ModuleFacts, name: str, at: int | None) -> _Question:
     return _Question(module, name, at)
 
 
-def _dotted(find: ModuleFinder, module: ModuleFacts, name: str, at: int | None) -> _Steps:
+def _dotted(find: Finder, module: ModuleFacts, name: str, at: int | None) -> _Steps:
     first, *rest = name.split(".")
     symbol = yield _question(module, first, at)
     return (yield from _attributes(find, symbol, rest)) if symbol is not None else None
 
 
-def _attributes(find: ModuleFinder, symbol: Symbol, names: list[str]) -> _Steps:
+def _attributes(find: Finder, symbol: Symbol, names: list[str]) -> _Steps:
     found: Symbol | None = symbol
     for name in names:
         match found:
@@ -164,7 +164,7 @@ def _attributes(find: ModuleFinder, symbol: Symbol, names: list[str]) -> _Steps:
     return found
 
 
-def _member(find: ModuleFinder, question: _Question) -> _Steps:
+def _member(find: Finder, question: _Question) -> _Steps:
     module, name, at = question
     binding = _binding(module, name, at)
     for star in reversed(module.stars):
@@ -191,7 +191,7 @@ def _binding(module: ModuleFacts, name: str, at: int | None) -> Binding | None:
     return next((binding for binding in reversed(history) if binding.line <= at), history[0])
 
 
-def _through_star(find: ModuleFinder, star: Star, name: str) -> _Steps:
+def _through_star(find: Finder, star: Star, name: str) -> _Steps:
     target = find(star.module)
     if target is None:
         return Outside(f"homeport.{name}") if star.module == "homeport" and name in PUBLIC_NAMES else None
@@ -203,9 +203,7 @@ def _through_star(find: ModuleFinder, star: Star, name: str) -> _Steps:
     return found
 
 
-def _exports(
-    find: ModuleFinder, module: ModuleFacts, name: str, depth: int
-) -> Generator[_Question, Symbol | None, bool]:
+def _exports(find: Finder, module: ModuleFacts, name: str, depth: int) -> Generator[_Question, Symbol | None, bool]:
     """Whether ``from module import *`` takes this name, if the module has it."""
     exports = module.exports
     if not exports.defined:
@@ -221,7 +219,7 @@ def _exports(
     return False
 
 
-def _follow(find: ModuleFinder, module: ModuleFacts, name: str, binding: Binding) -> _Steps:
+def _follow(find: Finder, module: ModuleFacts, name: str, binding: Binding) -> _Steps:
     match binding:
         case OwnClass():
             cls = module.classes.get(binding.qualname)
@@ -240,7 +238,7 @@ def _follow(find: ModuleFinder, module: ModuleFacts, name: str, binding: Binding
             return None
 
 
-def _alias(find: ModuleFinder, module: ModuleFacts, name: str, alias: Alias) -> _Steps:
+def _alias(find: Finder, module: ModuleFacts, name: str, alias: Alias) -> _Steps:
     itself = alias.target.partition(".")[0] == name  # then what it was before is meant
     found = yield from _dotted(find, module, alias.target, alias.line - itself)
     if alias.optional and isinstance(found, LinkedClass):
@@ -248,7 +246,7 @@ def _alias(find: ModuleFinder, module: ModuleFacts, name: str, alias: Alias) -> 
     return found
 
 
-def _imported(find: ModuleFinder, binding: Imported) -> _Steps:
+def _imported(find: Finder, binding: Imported) -> _Steps:
     target = find(binding.module)
     if target is None:
         return outside(f"{binding.module}.{binding.name}" if binding.name else binding.module)
@@ -257,8 +255,6 @@ def _imported(find: ModuleFinder, binding: Imported) -> _Steps:
     return (yield _Question(target, binding.name, None)) or _submodule(find, target, binding.name)
 
 
-def _submodule(find: ModuleFinder, package: ModuleFacts, name: str) -> Symbol | None:
-    if not package.is_package:
-        return None
-    found = find(f"{package.module}.{name}")
+def _submodule(find: Finder, package: ModuleFacts, name: str) -> Symbol | None:
+    found = find.submodule(package, name)
     return LinkedModule(found) if found is not None else None

@@ -32,6 +32,8 @@ class Sources:
         self._memory = PlanMemory(self._tree, self._store, self._cache, trust)
         self._modules: dict[str, ModuleFacts | None] = {}
         self._scope: dict[str, Identity] = {}  # the files to look through, in order of path
+        self._mattering: list[str] | None = None  # not known yet
+        self._unreadable: dict[str, ModuleFacts] = {}  # folders
 
     def find(self, module: str) -> ModuleFacts | None:
         """The facts of an importable module below the root; a folder without ``__init__.py`` has empty ones."""
@@ -41,14 +43,18 @@ class Sources:
 
     def at(self, path: Path) -> ModuleFacts:
         """The facts of the file at ``path``, which lies below the root."""
-        return self._store.facts(path.relative_to(self.root).as_posix())
+        return self.facts(path.relative_to(self.root).as_posix())
+
+    def facts(self, path: str) -> ModuleFacts:
+        """The facts of a file, or folder, by its path from the root."""
+        return self._unreadable.get(path) or self._store.facts(path)
 
     def whole(self, module: ModuleFacts) -> ModuleFacts:
         """The same module with every class body read."""
         return module if module.whole or not module.path else self._store.facts(module.path, whole=True)
 
     def look_through(self, scope: Path, exclude: Sequence[str] = ()) -> None:
-        """Choose the files of which ``modules`` is to tell: one, or the application's own in and below a folder."""
+        """Choose the files of which ``mattering`` is to tell: one, or the application's own in and below a folder."""
         relative = _relative(scope, self.root)
         if scope.is_dir():
             self._scope = dict(sorted(self._tree.walk(relative, Exclusion(exclude))))
@@ -62,15 +68,16 @@ class Sources:
         """How many there are to look through."""
         return len(self._scope)
 
-    def modules(self) -> Iterator[ModuleFacts]:
-        """Of the files chosen, those that may hold a service, and what stands for those that cannot be read."""
-        for folder, listing in sorted(self._tree.listings.items()):
-            if listing.error:
-                yield unreadable(folder, listing.error, "folder")
-        read_many(self._store, self._scope, os.fspath(self.root))
-        for path, found in self._scope.items():
-            if self._store.entry(path, found).matters:
-                yield self._store.facts(path)
+    def mattering(self) -> list[str]:
+        """The paths, of the files chosen, of those that may hold a service, and of what cannot be read."""
+        if self._mattering is None:
+            read_many(self._store, self._scope, os.fspath(self.root))
+            for folder, listing in self._tree.listings.items():
+                if listing.error:
+                    self._unreadable[folder] = unreadable(folder, listing.error, "folder")
+            entries = ((path, self._store.entry(path, found)) for path, found in self._scope.items())
+            self._mattering = [*sorted(self._unreadable), *(path for path, entry in entries if entry.matters)]
+        return self._mattering
 
     def commented(self) -> tuple[str, ...]:
         """The paths of the files chosen that may hold comments which silence findings."""

@@ -1,4 +1,4 @@
-"""What is wrong with calls between services: each check looks at one call, or at the whole application."""
+"""What is wrong with services: each check looks at one call, one service, or the whole application."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from homeport.build.analyzer.checks.methods import unknown_methods
 from homeport.build.analyzer.checks.results import misused_results
 from homeport.build.analyzer.checks.shared_state import shared_state
 from homeport.build.analyzer.checks.types import unserialisable_types
-from homeport.build.analyzer.linked import LinkedApplication
+from homeport.build.analyzer.linked import LinkedApplication, LinkedService
 from homeport.build.analyzer.sites import CallSite, call_sites
 from homeport.build.diagnostics.finding import Finding
 
@@ -26,22 +26,32 @@ OF_CALLS: tuple[Callable[[CallSite], Iterable[Finding]], ...] = (
     misused_streams,
     misused_results,
 )
-OF_APPLICATIONS: tuple[Callable[[LinkedApplication], Iterable[Finding]], ...] = (
-    unknown_services,
-    dependency_cycles,
-    unused_services,
+OF_SERVICES: tuple[Callable[[LinkedApplication], Iterable[Finding]], ...] = (
     unserialisable_types,
     blocking_calls,
     shared_state,
 )
+"""Each looks at one service after the other; here they are given applications of one."""
+
+OF_APPLICATIONS: tuple[Callable[[LinkedApplication], Iterable[Finding]], ...] = (
+    unknown_services,
+    dependency_cycles,
+    unused_services,
+)
+"""These look at plans and sites alone: of services that were not analysed anew, nothing else is known."""
 
 
-def check(application: LinkedApplication) -> Iterator[Finding]:
-    """The findings of all checks, each once: what two services inherit is wrong in one place."""
-    found: dict[Finding, None] = {}
+def check_application(application: LinkedApplication) -> Iterator[Finding]:
+    """What is wrong with how services belong together."""
     for look in OF_APPLICATIONS:
-        found.update(dict.fromkeys(look(application)))
-    for site in call_sites(application):
+        yield from look(application)
+
+
+def check_service(application: LinkedApplication, service: LinkedService) -> Iterator[Finding]:
+    """What is wrong with one service, and with its calls of others."""
+    alone = LinkedApplication({service.name: service}, application.whole)
+    for look in OF_SERVICES:
+        yield from look(alone)
+    for site in call_sites(application, service):
         for check_call in OF_CALLS:
-            found.update(dict.fromkeys(check_call(site)))
-    yield from found
+            yield from check_call(site)

@@ -40,8 +40,7 @@ def unused_services(application: LinkedApplication) -> Iterator[Finding]:
 def _is_entry(service: LinkedService) -> bool:
     planned = service.planned
     public = planned.public or any(method.public for method in planned.methods)
-    answers_http = planned.kind != "class" or any("asgi" in member.cls.body.bound for member in service.members)
-    return bool(public or answers_http or planned.listens or planned.every)
+    return bool(public or service.answers_http or planned.listens or planned.every)
 
 
 def _edges(application: LinkedApplication) -> Mapping[str, list[str]]:
