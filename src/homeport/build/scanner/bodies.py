@@ -21,7 +21,8 @@ class Stored(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """``self.<attribute> = <value>``."""
 
     attribute: str
-    value: str  # as in ``BodyFacts.called``; "" for what is neither a name nor a call of one
+    # As in ``BodyFacts.called``, or a parameter; "" for what is neither a name nor a call of one.
+    value: str
     called: bool  # it is the result of calling that name
     line: int
 
@@ -81,9 +82,7 @@ class BodyReading:
         return BodyFacts(
             uses=tuple(sorted(self._uses(own), key=lambda use: (use.line, use.column, use.end_line, use.end_column))),
             assigned=frozenset(self.assigned),
-            stored=_in_order(
-                [msgspec.structs.replace(one, value=self._locals.meaning(one.value)) for one in self._stored]
-            ),
+            stored=_in_order([msgspec.structs.replace(one, value=self._value(one)) for one in self._stored]),
             changed=_in_order(self._changed),
             looked_up=_in_order(self._looked_up),
             handed_on=_in_order(self._handed_on),
@@ -109,6 +108,11 @@ class BodyReading:
             outcomes = outcomes or Outcomes(self._function)
             for call in self._named_calls:
                 yield from _uses_through_aliases(call, self._aliases, outcomes)
+
+    def _value(self, stored: Stored) -> str:
+        names = self._locals
+        is_given = not stored.called and stored.value in names.parameters and stored.value not in names.stores
+        return stored.value if is_given else names.meaning(stored.value)
 
     def _called_outside(self) -> Iterator[Place]:
         for place in self._called:
