@@ -27,7 +27,7 @@ from homeport.contracts.compatibility import compare
 from homeport.contracts.failures import decode_service_error, encode_service_error
 from homeport.contracts.signature import signature_of
 from homeport.contracts.wire import encode_msgpack, msgpack_decoder
-from homeport.errors import ServiceError
+from homeport.errors import ProtocolError, ServiceError
 
 ROOT = Path(__file__).parents[2]
 ZOO = signature_of(Zoo, "zoo").contract
@@ -147,6 +147,13 @@ def test_what_two_services_call_alike_and_mean_differently_gets_two_names(client
 def test_a_service_that_answers_only_http_is_left_out() -> None:
     app = Contract(service="website", asgi=True)
     assert "website" not in made(app, IMPORT)["zoo_client/client.py"]
+
+
+@pytest.mark.parametrize("service", ["ok", 'x"); import os; ("'])
+def test_a_contract_whose_names_would_become_code_is_refused(service: str) -> None:
+    method = MethodContract(name="get(self): ...\n\nimport os\n#")
+    with pytest.raises(ProtocolError, match="a name that cannot be"):
+        made(Contract(service=service, fingerprint="f", methods=(method,)))
 
 
 @settings(deadline=None)

@@ -8,20 +8,27 @@ from collections.abc import Iterable
 
 import msgspec
 
-from homeport.build.generator.client.catalogue import Catalogue
+from homeport.build.generator.client.catalogue import Catalogue, error_fields
 from homeport.build.generator.client.models import errors_module, models_module
 from homeport.build.generator.client.services import service_classes, services_module
 from homeport.build.generator.client.spelling import attribute_name, class_name, distinct
 from homeport.build.generator.client.text import GENERATED
 from homeport.contracts.api import Contract
+from homeport.errors import ProtocolError
 
 
 def client_package(contracts: Iterable[Contract], *, name: str, application: str, version: str) -> dict[str, str]:
     """The files of the package by path. ``name`` is what is imported; ``version`` the Homeport it is made for.
 
     Services without methods are left out.
+
+    Raises:
+        ProtocolError: a contract has names that no service in Python can have; they would become code.
     """
-    catalogue = Catalogue(contract for contract in contracts if contract.methods)
+    callable_ones = [contract for contract in contracts if contract.methods]
+    for contract in callable_ones:
+        _check_names(contract)
+    catalogue = Catalogue(callable_ones)
     package = _Package(catalogue, name, application, version)
     return {
         "pyproject.toml": package.project(),
@@ -41,6 +48,17 @@ def digest(contracts: Iterable[Contract]) -> str:
     """Eight hex digits over what the contracts promise: equal promises, equal digits."""
     promised = sorted(f"{contract.service}={contract.fingerprint}" for contract in contracts)
     return hashlib.sha256("\n".join(promised).encode()).hexdigest()[:8]
+
+
+def _check_names(contract: Contract) -> None:
+    names = [contract.service]
+    for method in contract.methods:
+        names += [method.name, *method.parameter_names]
+        for error in method.raises:
+            names += error_fields(contract, error)
+    for name in names:
+        if not name.isidentifier():
+            raise ProtocolError(f"the contract of {contract.service!r} has a name that cannot be: {name!r}")
 
 
 class _Package:
