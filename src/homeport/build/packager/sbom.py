@@ -41,7 +41,8 @@ def bill_of_materials(
     described = "\n".join([manifest.name, manifest.digest, *(f"{name} {part.version}" for name, part in parts.items())])
     bom = Bom(serial_number=uuid.uuid5(_NAMESPACE, described), components=parts.values())
     bom.metadata.component = application
-    bom.metadata.timestamp = datetime.fromtimestamp(seconds, UTC)
+    # The schema can do without a time; the library's annotation cannot.
+    bom.metadata.timestamp = datetime.fromtimestamp(seconds, UTC) if seconds else None  # type: ignore[assignment]
     for name, part in parts.items():
         needs = [parts[other] for other in direct(name, environment.find) if other in parts and other != name]
         bom.register_dependency(part, needs)
