@@ -8,11 +8,12 @@ from typing import Any
 
 import msgspec
 
-from homeport.build.scanner.calls import Place, Use, is_open, place_of, read_arguments
+from homeport.build.scanner.calls import Place, Use, place_of
 from homeport.build.scanner.expressions import dotted
 from homeport.build.scanner.locals import Locals
 from homeport.build.scanner.nodes import FIELDS
 from homeport.build.scanner.outcomes import Outcomes
+from homeport.build.scanner.uses import called_name, read_use
 
 AnyFunction = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -100,14 +101,34 @@ class BodyReading:
         outcomes: Outcomes | None = None
         for owner, attribute, call in self._found:
             if attribute in own:
-                yield _use(attribute, owner, call)
+                yield read_use(attribute, owner, call)
             else:
                 outcomes = outcomes or Outcomes(self._function)
-                yield _use(attribute, owner, call, outcomes)
-        if not all(attribute in own for alias in self._aliases.values() for attribute, _ in alias.meant):
-            outcomes = outcomes or Outcomes(self._function)
+                yield read_use(attribute, owner, call, outcomes)
+        if self._aliases:
+            if not all(attribute in own for alias in self._aliases.values() for attribute, _ in alias.meant):
+                outcomes = outcomes or Outcomes(self._function)
             for call in self._named_calls:
-                yield from _uses_through_aliases(call, self._aliases, outcomes)
+                yield from self._uses_through_alias(call, own, outcomes)
+
+    def _uses_through_alias(self, call: ast.Call, own: frozenset[str], outcomes: Outcomes | None) -> Iterator[Use]:
+        """``p = self.payments`` and later ``p.process()``; ``charge = self.payments.charge`` and later ``charge()``."""
+        match call.func:
+            case ast.Name(id=name):
+                method = ""
+            case ast.Attribute(value=ast.Name(id=name), attr=method):
+                pass
+            case _:
+                return
+        alias = self._aliases.get(name)
+        if alias is None:
+            return
+        given = outcomes.stores[name] if outcomes is not None else self._locals.times_given(name)
+        certain = alias.certain and given == alias.times
+        for attribute, bound in dict.fromkeys(alias.meant):
+            if bool(bound) != bool(method):
+                seen = None if attribute in own else outcomes
+                yield read_use(attribute, call.func, call, seen, bound or method, certain=certain)
 
     def _value(self, stored: Stored) -> str:
         names = self._locals
@@ -202,7 +223,7 @@ class BodyReading:
             if type(keyword.value) is ast.Name and keyword.value.id == self._self and keyword.arg:
                 self._hand_on(func, keyword.arg, keyword.value)
         if not self._elsewhere:
-            name = _called_name(func)
+            name = called_name(func)
             if name:
                 self._called.append(place_of(func, self._canonical(name)))
 
@@ -318,67 +339,6 @@ class _Alias:
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _ASKING = ("getattr", "setattr", "hasattr", "super", "isinstance", "type", "vars", "id", "repr", "str", "hash")
-
-
-def _uses_through_aliases(call: ast.Call, aliases: dict[str, _Alias], outcomes: Outcomes) -> Iterator[Use]:
-    """``p = self.payments`` and then ``p.process()``; ``process = self.payments.process`` and then ``process()``."""
-    match call.func:
-        case ast.Name(id=name):
-            method = ""
-        case ast.Attribute(value=ast.Name(id=name), attr=method):
-            pass
-        case _:
-            return
-    alias = aliases.get(name)
-    if alias is None:
-        return
-    certain = alias.certain and outcomes.stores[name] == alias.times
-    for attribute, bound in dict.fromkeys(alias.meant):
-        if bool(bound) != bool(method):
-            yield _use(attribute, call.func, call, outcomes, bound or method, certain=certain)
-
-
-def _use(
-    attribute: str,
-    owner: ast.expr,
-    call: ast.Call,
-    outcomes: Outcomes | None = None,
-    method: str = "",
-    *,
-    certain: bool = True,
-) -> Use:
-    place = place_of(call.func)
-    use = Use(
-        attribute=attribute,
-        method=method or call.func.attr,  # type: ignore[attr-defined]  # without an alias it is an attribute
-        line=owner.lineno,
-        column=owner.col_offset + 1,
-        end_line=place.end_line,
-        end_column=place.end_column,
-        certain=certain,
-    )
-    if outcomes is None:
-        return use
-    taken, results = outcomes.of_call(call)
-    open_positional, open_named = is_open(call)
-    return msgspec.structs.replace(
-        use,
-        arguments=read_arguments(call),
-        open_positional=open_positional,
-        open_named=open_named,
-        taken=taken,
-        results=results,
-    )
-
-
-def _called_name(func: ast.expr) -> str:
-    """``a.b`` for such a function, ``a.b().c`` for a method of what a call made, and so on."""
-    methods: list[str] = []
-    while type(func) is ast.Attribute and type(func.value) is ast.Call:
-        methods.append(func.attr)
-        func = func.value.func
-    name = dotted(func)
-    return "().".join([name, *reversed(methods)]) if name else ""
 
 
 def _in_order(found: list[Any]) -> tuple[Any, ...]:

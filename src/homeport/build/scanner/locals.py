@@ -40,6 +40,10 @@ class Locals:
         if made:
             self._made[name] = made
 
+    def times_given(self, name: str) -> int:
+        """How often a name is given a value, be it as a parameter or by an import."""
+        return self.stores.count(name) + (name in self.parameters) + (name in self._imports)
+
     def meaning(self, name: str) -> str:
         """What a dotted name means to somebody outside the function; empty for its own variables."""
         first, dot, rest = name.partition(".")

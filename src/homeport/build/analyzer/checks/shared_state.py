@@ -43,7 +43,7 @@ def _changes(service: LinkedService, attribute: str) -> Iterator[str]:
     for member in service.members:
         for function in member.cls.body.functions:
             for use in function.body.uses:
-                if use.attribute == attribute and use.method in _MUTATORS:
+                if use.attribute == attribute and use.method in _MUTATORS and use.certain:
                     yield f"{function.name}() in line {use.line}"
             for place in function.body.changed:
                 if place.name == attribute:
