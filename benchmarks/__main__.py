@@ -17,7 +17,9 @@ NAMES = (
     "storm",
     "scan",
     "codebases",
+    "check",
     "start",
+    "artefact",
 )
 
 

@@ -8,7 +8,21 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from benchmarks import boutique, codebases, death, local, registry, rollout, rpc, scan, slow_replica, start, storm
+from benchmarks import (
+    artefact,
+    boutique,
+    check,
+    codebases,
+    death,
+    local,
+    registry,
+    rollout,
+    rpc,
+    scan,
+    slow_replica,
+    start,
+    storm,
+)
 from benchmarks.apps.echo.load import closed_loop
 from benchmarks.apps.echo.orders import ORDER, receipt_for
 from benchmarks.harness import synthetic
@@ -101,6 +115,19 @@ def test_what_is_found_where_nothing_is_counts_as_false() -> None:
 def test_the_start_of_a_worker_is_measured() -> None:
     report = start.run(12, 6, rounds=1, runs=0)
     assert [one.case.way for one in report.raw["samples"]] == [start.BUILT, start.BUILT, start.REFLECTED]
+
+
+def test_a_check_is_measured() -> None:
+    assert set(rows(check.run(rounds=1))) == set(check.WAYS)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(240)
+def test_a_built_file_is_measured() -> None:
+    report = artefact.run(rounds=1, cold_rounds=1, binary=False)
+    assert set(rows(report)) == {artefact.ENVIRONMENT, artefact.FILE}
+    assert len(report.raw) == 6
+    assert all(bar.met is not None for bar in report.bars)
 
 
 @pytest.mark.long
