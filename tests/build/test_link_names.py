@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from textwrap import dedent
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from homeport.build.linker.names import Linker
 from homeport.build.linker.symbols import LinkedClass, LinkedConstant, LinkedModule, Outside, full_name
@@ -200,3 +202,28 @@ def test_homeport_is_never_part_of_an_application() -> None:
     files = {"homeport.": "def service(cls): ...", "m": "from homeport import *"}
     linker, facts = linked(files)
     assert linker.resolve(facts["m"], "service") == Outside("homeport.service")
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 11), max_size=3), min_size=12, max_size=12),
+    st.sets(st.integers(0, 11), max_size=3),
+    st.permutations(range(12)),
+)
+def test_a_name_is_found_wherever_stars_lead_in_whatever_order_one_asks(
+    stars: list[list[int]], owners: set[int], asked: list[int]
+) -> None:
+    files = {
+        f"m{number}": "\n".join(
+            [*(f"from m{target} import *" for target in targets), "X = 1" if number in owners else ""]
+        )
+        for number, targets in enumerate(stars)
+    }
+    linker, facts = linked(files)
+    for number in asked:
+        reached, pending = set[int](), [number]
+        while pending:
+            current = pending.pop()
+            if current not in reached:
+                reached.add(current)
+                pending += stars[current]
+        assert (linker.resolve(facts[f"m{number}"], "X") is not None) is not reached.isdisjoint(owners)

@@ -6,6 +6,7 @@ from collections.abc import Generator
 from typing import NamedTuple
 
 from homeport.build.linker.imports import Finder
+from homeport.build.linker.questions import Questions
 from homeport.build.linker.symbols import (
     PUBLIC_NAMES,
     LinkedCall,
@@ -49,90 +50,22 @@ _Key = tuple[str, str, int | None]
 _Steps = Generator[_Question, Symbol | None, Symbol | None]
 
 
-class _Frame:
-    def __init__(self, key: _Key, steps: _Steps, depth: int) -> None:
-        self.key, self.steps = key, steps
-        self.lowest = depth  # of the open questions that its answer had to do without
-
-
 class Resolver:
-    """Answers what names mean, each question once.
-
-    Modules may take names from each other in circles, and chains of them may be longer than Python's own stack: so
-    questions wait on a stack of their own, and one that comes back to an open question goes on without it. An answer
-    found that way is kept only once the whole circle is known (as in R. Tarjan, "Depth-first search and linear graph
-    algorithms", 1972).
-    """
+    """Answers what names mean, each question once."""
 
     def __init__(self, find: Finder) -> None:
         self._find = find
-        self._answers: dict[_Key, Symbol | None] = {}
+        self._questions: Questions[_Question, Symbol] = Questions(lambda question: _member(find, question))
 
     def resolve(self, module: ModuleFacts, name: str, at: int | None = None) -> Symbol | None:
         """What a dotted name means at the top level of ``module``, as of line ``at``; None when it cannot be told."""
         if "." not in name:
-            return self._answer(_question(module, name, at))
-        return self._drive(_dotted(self._find, module, name, at))
+            return self._questions.answer(_question(module, name, at))
+        return self._questions.drive(_dotted(self._find, module, name, at))
 
     def attribute(self, symbol: Symbol, name: str) -> Symbol | None:
         """What a dotted name means as an attribute of something."""
-        return self._drive(_attributes(self._find, symbol, name.split(".")))
-
-    def _drive(self, steps: _Steps) -> Symbol | None:
-        answer: Symbol | None = None
-        while True:
-            try:
-                question = steps.send(answer)
-            except StopIteration as stop:
-                found: Symbol | None = stop.value
-                return found
-            answer = self._answer(question)
-
-    def _answer(self, question: _Question) -> Symbol | None:
-        key = question.key
-        if key not in self._answers:
-            self._search(question)
-        return self._answers[key]
-
-    def _search(self, root: _Question) -> None:
-        stack = [_Frame(root.key, _member(self._find, root), 0)]
-        depths = {root.key: 0}
-        without: dict[_Key, int] = {}  # answered None for want of the open question at this depth
-        answer: Symbol | None = None
-        while stack:
-            frame = stack[-1]
-            try:
-                question = frame.steps.send(answer)
-            except StopIteration as stop:
-                answer = stop.value
-                self._close(stack, depths, without, answer)
-                continue
-            key, answer = question.key, None
-            if key in self._answers:
-                answer = self._answers[key]
-            elif key in depths:
-                frame.lowest = min(frame.lowest, depths[key])
-            elif key in without:
-                frame.lowest = min(frame.lowest, without[key])
-            else:
-                depths[key] = len(stack)
-                stack.append(_Frame(key, _member(self._find, question), len(stack)))
-
-    def _close(
-        self, stack: list[_Frame], depths: dict[_Key, int], without: dict[_Key, int], answer: Symbol | None
-    ) -> None:
-        frame = stack.pop()
-        depth = depths.pop(frame.key)
-        if answer is None and frame.lowest < depth:
-            without[frame.key] = frame.lowest
-        else:
-            self._answers[frame.key] = answer
-            for key in [key for key, lowest in without.items() if lowest >= depth]:
-                del without[key]
-                if answer is None:
-                    self._answers[key] = None
-        if stack:
-            stack[-1].lowest = min(stack[-1].lowest, frame.lowest)
+        return self._questions.drive(_attributes(self._find, symbol, name.split(".")))
 
 
 def _question(module: ModuleFacts, name: str, at: int | None) -> _Question:
