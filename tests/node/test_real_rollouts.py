@@ -142,6 +142,8 @@ async def test_a_contract_that_callers_would_notice_is_refused_with_the_differen
     async with ready(node) as client:
         source = node.app / "payments.py"
         source.write_text(source.read_text().replace("payment)", "payment, currency)", 1))
+        caller = node.app / "payment.py"  # which a check of the source would refuse, else
+        caller.write_text(caller.read_text().replace("process(payment)", "process(payment, 'EUR')"))
         before = {one.id for one in await instances(client, "payments")}
         await client.node.deploy(deploy(node))
         status = await ended(client)
