@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-KINDS = ("registry", "registry.json", "graph.mmd", "graph.dot", "graph.svg", "graph.txt", "openapi.json", "client.json")
+GRAPHS = ("graph.mmd", "graph.dot", "graph.svg", "graph.html", "graph.txt")
+KINDS = ("registry", "registry.json", *GRAPHS, "openapi.json", "client.json")
 # Where the application is copied to, the order in which its files are made, and the seed of the hashes of strings.
 SURROUNDINGS = (("one/shop", 1, "0"), ("two/deeper/below/shop", 2, "1"), ("three with a space/shop", 3, "4294967295"))
 

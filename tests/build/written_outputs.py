@@ -12,7 +12,7 @@ from homeport.build.generator.client.package import client_package
 from homeport.build.generator.dot import dot
 from homeport.build.generator.mermaid import mermaid
 from homeport.build.generator.registry import built_registry, source_digest
-from homeport.build.generator.svg import svg
+from homeport.build.generator.svg import page, svg
 from homeport.build.generator.tree import lines
 from homeport.build.reflection import reflect
 from homeport.http.openapi import document
@@ -32,6 +32,7 @@ def outputs(target: Path) -> dict[str, bytes]:
         "graph.mmd": mermaid(graph),
         "graph.dot": dot(graph),
         "graph.svg": svg(graph, title="shop"),
+        "graph.html": page(graph, title="shop"),
         "graph.txt": "\n".join(lines(graph)),
         "openapi.json": json.dumps(openapi),
         "client.json": json.dumps(client),
