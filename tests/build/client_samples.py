@@ -130,6 +130,7 @@ class User(pydantic.BaseModel):
     other: Friend | Foe = pydantic.Field(discriminator="kind")
     score: Annotated[float, pydantic.Field(ge=0, lt=1)] = 0.5
     either: int | str = 3
+    nick: str = None  # type: ignore[assignment]
 
 
 class NotThere(ServiceError, status=404):
@@ -171,6 +172,8 @@ class Zoo:
     async def literal(self, mode: Literal["a", 'c"'] = "a") -> Literal[1, 2] | None: ...
 
     async def str(self, x: Str = 'it\'s "q"', i: float = 1e10, t: tuple[int, ...] = (1, 2)) -> bytes: ...  # type: ignore[empty-body]
+
+    async def unsure(self, n: int = None, c: Color | None = Color.BLUE) -> None: ...  # type: ignore[assignment] # noqa: RUF013
 
     async def renamed(self, renamed: Renamed) -> dict[Color, uuid.UUID]: ...  # type: ignore[empty-body]
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from homeport.build.analyzer.graph import GraphService, ServiceGraph
 
-# Widths of letters in thousandths of the font's size, as in Helvetica: 556 for most.
-_NARROW = dict.fromkeys("fijltI.,:;'|![]()/ -r", 305)
-_WIDE = dict.fromkeys("mwMWABCDEGHKNOPQRSUVXY@%…", 735)
+# Widths of letters in thousandths of the font's size, about as in Helvetica.
+_WIDTHS = dict.fromkeys("fijltI.,:;'|![]()/ -r", 305) | dict.fromkeys("mwMWABCDEGHKNOPQRSUVXY@%…", 735)
 _OTHER_FONTS = 1.1  # other fonts than Helvetica are a little wider
 
 
 def text_width(text: str, size: float) -> float:
     """About how wide a text is in a usual sans-serif font, rather too much than too little."""
-    widths = _NARROW | _WIDE
-    return sum(widths.get(letter, 560 if letter.isascii() else 900) for letter in text) * size / 1000 * _OTHER_FONTS
+    return sum(_WIDTHS.get(letter, 560 if letter.isascii() else 900) for letter in text) * size / 1000 * _OTHER_FONTS
 
 
 def shortened(name: str, longest: int) -> str:

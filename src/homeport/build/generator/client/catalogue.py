@@ -75,16 +75,14 @@ def _used(contract: Contract) -> dict[str, Schema]:
     for method in contract.methods:
         roots += [*(parameter.schema for parameter in method.parameters), method.result]
         for error in method.raises:
-            roots += error_fields(contract, error).values()
+            roots += error_schema(contract, error).get("properties", {}).values()
     return reachable(roots, contract.definitions)
 
 
-def error_fields(contract: Contract, error: ErrorContract) -> dict[str, Schema]:
-    """The fields of an error, by name."""
+def error_schema(contract: Contract, error: ErrorContract) -> Schema:
+    """What the fields of an error are."""
     schema = error.schema
-    if "$ref" in schema:
-        schema = contract.definitions.get(schema["$ref"].removeprefix("#/$defs/"), {})
-    return dict(schema.get("properties", {}))
+    return contract.definitions.get(schema["$ref"].removeprefix("#/$defs/"), {}) if "$ref" in schema else schema
 
 
 def _model_names(contracts: Iterable[Contract]) -> dict[tuple[str, str], str]:

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 
 import msgspec
 
-from homeport.build.generator.client.catalogue import Catalogue, error_fields
-from homeport.build.generator.client.models import errors_module, models_module
+from homeport.build.generator.client.catalogue import Catalogue, error_schema
+from homeport.build.generator.client.failures import errors_module
+from homeport.build.generator.client.models import models_module
 from homeport.build.generator.client.services import service_classes, services_module
 from homeport.build.generator.client.spelling import attribute_name, class_name, distinct
 from homeport.build.generator.client.text import GENERATED
@@ -55,7 +56,7 @@ def _check_names(contract: Contract) -> None:
     for method in contract.methods:
         names += [method.name, *method.parameter_names]
         for error in method.raises:
-            names += error_fields(contract, error)
+            names += error_schema(contract, error).get("properties", ())
     for name in names:
         if not name.isidentifier():
             raise ProtocolError(f"the contract of {contract.service!r} has a name that cannot be: {name!r}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from homeport.build.generator.client.catalogue import Catalogue
-from homeport.build.generator.client.models import default_text
+from homeport.build.generator.client.defaults import Defaults
 from homeport.build.generator.client.spelling import BUILTINS, MODULES, Imports, class_name, distinct
 from homeport.build.generator.client.text import call, docstring, module
 from homeport.build.generator.client.types import Types, repr_of
@@ -89,11 +89,8 @@ class _Writer:
             yield text if parameter.required else f"{text} = {self._default(parameter)}"
 
     def _default(self, parameter: Parameter) -> str:
-        if "default" not in parameter.schema:
-            return _DEFAULT
         prefix = f"{self._imports.module('models')}." if "$ref" in str(parameter.schema) else ""
-        value = parameter.schema["default"]
-        return default_text(value, parameter.schema, self._contract, self._catalogue, prefix) or _DEFAULT
+        return Defaults(self._catalogue, self._contract, prefix).expression(parameter.schema) or _DEFAULT
 
     def _doc(self, method: MethodContract) -> str:
         parts = [method.doc.strip() or (f"Call ``{self._contract.service}.{method.name}``." if method.raises else "")]
