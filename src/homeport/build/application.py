@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from homeport.build.analyzer.analysis import analyse, analyse_attribute
+import msgspec
+
+from homeport.build.analyzer.analysis import Analysis, KeptAnalysis, analyse, analyse_attribute
 from homeport.build.diagnostics.finding import Finding
 from homeport.build.plan import Plan
 from homeport.build.scanner.memory import asked_digest
@@ -41,29 +43,49 @@ def scan(
         try:
             sources.look_through(place.scope, exclude)
             asked = asked_digest(place.scope, place.attribute, exclude, markers)
-            return sources.recall(asked) or sources.keep(asked, _scan(sources, place, target, exclude, markers))
+            return sources.recall(asked) or _scan(sources, place, target, exclude, markers, asked)
         finally:
             sources.close()
 
 
-def _scan(sources: Sources, place: TargetPlace, target: str, exclude: Sequence[str], markers: Sequence[str]) -> Plan:
+def _scan(
+    sources: Sources, place: TargetPlace, target: str, exclude: Sequence[str], markers: Sequence[str], asked: bytes
+) -> Plan:
     if place.attribute:
         analysis = analyse_attribute(sources, sources.at(place.scope), place.attribute, target, markers)
     else:
-        analysis = analyse(sources, markers)
+        analysis = _analysis(sources, markers, asked)
     findings = list(analysis.findings)
     if not analysis.services and not any(finding.severity == "error" for finding in findings):
         findings.append(_nothing_to_run(place, sources.files))
     scope = place.scope.relative_to(place.root).as_posix()
-    return Plan(
+    plan = Plan(
         root=str(place.root),
         services=analysis.services,
-        findings=tuple(sorted(findings, key=lambda found: (found.path, found.line, found.column, found.code))),
+        findings=tuple(sorted(findings, key=_place)),
         scope="" if scope == "." else scope,
         attribute=place.attribute,
         exclude=tuple(exclude),
         commented=sources.commented() if not place.attribute else (),
     )
+    sources.keep(asked, plan, analysis.kept, analysis.kept.files if analysis.kept is not None else ())
+    return plan
+
+
+def _analysis(sources: Sources, markers: Sequence[str], asked: bytes) -> Analysis:
+    earlier = sources.earlier(asked)
+    if earlier is not None:
+        try:
+            kept = msgspec.msgpack.decode(earlier.analysis, type=KeptAnalysis)
+        except msgspec.DecodeError:
+            pass
+        else:
+            return analyse(sources, markers, kept, earlier.changed(kept.files))
+    return analyse(sources, markers)
+
+
+def _place(found: Finding) -> tuple[str, int, int, str, str]:
+    return found.path, found.line, found.column, found.code, found.message
 
 
 def _nothing_to_run(place: TargetPlace, files: int) -> Finding:

@@ -54,6 +54,8 @@ class KeptPlan(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     folders: dict[str, bytes]  # beyond the scope: digest of the names in them
     files: dict[str, tuple[Identity, bytes]]  # beyond the scope: identity and digest of content
     plan: Part
+    analysis: Part | None  # what it came of, module by module
+    digests: Part | None  # of the files that the analysis names
 
 
 class Head(msgspec.Struct, frozen=True, array_like=True, kw_only=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -13,12 +13,30 @@ import msgspec
 from homeport.build.plan import Plan
 from homeport.build.scanner.cache import ScanCache
 from homeport.build.scanner.cachefile import KeptPlan, Part, encode
-from homeport.build.scanner.store import FactsStore, Trust, is_text
+from homeport.build.scanner.store import FactsStore, FreshPlan, Trust, is_text
 from homeport.build.scanner.tree import FileTree, Identity, Listing, identity_at
 
 _PLANS = 4  # of one root: several targets or settings in turn
 _NOT_YET = Part(0, 0, b"")
 _decoder = msgspec.msgpack.Decoder(Plan)
+_digests = msgspec.msgpack.Decoder(list[bytes])
+
+
+class Earlier:
+    """What came of a question earlier."""
+
+    def __init__(self, analysis: bytes, store: FactsStore, digests: bytes) -> None:
+        self.analysis, self._store, self._encoded = analysis, store, digests
+
+    def changed(self, files: Sequence[str]) -> frozenset[str]:
+        """Those of the files it hangs on, in the order in which it has them, that have other content now."""
+        try:
+            digests = _digests.decode(self._encoded)
+        except msgspec.DecodeError:
+            return frozenset(files)
+        entries = [self._store.kept(path) for path in files]
+        same = [entry is not None and entry.digest == was for entry, was in zip(entries, digests, strict=False)]
+        return frozenset(files[len(same) :]) | {path for path, equal in zip(files, same, strict=False) if not equal}
 
 
 class PlanMemory:
@@ -29,6 +47,7 @@ class PlanMemory:
         self._scope: Mapping[str, Identity] = {}
         self._folders: Collection[str] = ()
         self._plans = cache.plans() if cache is not None else ()
+        self._earlier: KeptPlan | None = None  # of which something goes into what is kept next
 
     def looked_through(self, scope: Mapping[str, Identity]) -> None:
         """Take note of the files in the scope, in order; all folders listed so far are of the scope too."""
@@ -45,18 +64,35 @@ class PlanMemory:
                     return plan
         return None
 
-    def keep(self, asked: bytes, plan: Plan) -> None:
-        """Write facts and plan to the cache; the plan only if every file stood still."""
+    def earlier(self, asked: bytes) -> Earlier | None:
+        """What came of the same question when the same files were there, with contents of then."""
+        for kept in self._plans:
+            if kept.asked != asked or kept.names != self._names() or not self._same_folders(kept):
+                continue
+            analysis, digests = self._part(kept.analysis), self._part(kept.digests)
+            if analysis is not None and digests is not None:
+                self._earlier = kept
+                return Earlier(analysis, self._store, digests)
+        return None
+
+    def keep(self, asked: bytes, plan: Plan, analysis: object = None, files: Sequence[str] = ()) -> None:
+        """Write facts and plan to the cache; the plan only if every file stood still.
+
+        ``analysis`` is what the plan came of, a plain value, and ``files`` are those whose contents it hangs on.
+        """
         if self._cache is None:
             return
         others = [kept for kept in self._plans if kept.asked != asked]
-        kept, encoded = None if self._store.moving else self._kept(asked), None
+        kept = None if self._store.moving else self._kept(asked)
+        fresh = None
         if kept is not None:
             try:
-                encoded = msgspec.msgpack.encode(plan)
+                digests = encode([self._store.entry(path).digest for path in files])
+                analysed = (encode(analysis), digests) if analysis is not None else (None, None)
+                fresh = FreshPlan(encode(plan), *analysed)
             except UnicodeEncodeError:  # a path that is no text
                 kept = None
-        self._store.save([kept, *others][:_PLANS] if kept is not None else others, encoded)
+        self._store.save([kept, *others][:_PLANS] if kept is not None else others, fresh)
 
     def _plan_if_same(self, kept: KeptPlan) -> Plan | None:
         if self._trust == "times" and kept.times and kept.times == self._times():
@@ -64,25 +100,31 @@ class PlanMemory:
         contents = self._contents(self._scope, only_kept=True)
         if contents is None or contents != kept.contents:
             return None
-        plan = self._plan(kept)
+        plan, self._earlier = self._plan(kept), kept
         fresh = self._kept(kept.asked)
         if plan is not None and fresh is not None:
-            fresh = msgspec.structs.replace(fresh, folders=kept.folders, files=kept.files, plan=kept.plan)
+            fresh = msgspec.structs.replace(fresh, plan=kept.plan, analysis=kept.analysis, digests=kept.digests)
             self._store.save([fresh, *(other for other in self._plans if other is not kept)], None)
         return plan
 
     def _plan(self, kept: KeptPlan) -> Plan | None:
-        encoded = self._cache.part(kept.plan) if self._cache is not None else None
+        encoded = self._part(kept.plan)
         try:
             return _decoder.decode(encoded) if encoded is not None else None
         except msgspec.DecodeError:
             return None
 
+    def _part(self, part: Part | None) -> bytes | None:
+        return self._cache.part(part) if self._cache is not None and part is not None else None
+
     def _kept(self, asked: bytes) -> KeptPlan | None:
         """All that the files are now; None when it cannot be written down."""
         entries = [self._store.entry(path, found) for path, found in self._scope.items()]
-        beyond = {path: self._store.entry(path) for path in self._store.paths if path not in self._scope}
-        folders = {path: _names_in(path, one) for path, one in self._tree.listings.items() if path not in self._folders}
+        # What came of earlier work hangs on what that looked at.
+        looked_at = (*self._store.paths, *(self._earlier.files if self._earlier is not None else ()))
+        listed = (*self._tree.listings, *(self._earlier.folders if self._earlier is not None else ()))
+        beyond = {path: self._store.entry(path) for path in looked_at if path not in self._scope}
+        folders = {path: _names_in(path, self._tree.listing(path)) for path in listed if path not in self._folders}
         contents = self._contents(self._scope, only_kept=False)
         if contents is None or not all(map(is_text, (*beyond, *folders))):
             return None
@@ -95,10 +137,15 @@ class PlanMemory:
             folders=folders,
             files={path: (entry.identity, entry.digest) for path, entry in beyond.items()},
             plan=_NOT_YET,
+            analysis=None,
+            digests=None,
         )
 
+    def _same_folders(self, kept: KeptPlan) -> bool:
+        return all(_names_in(folder, self._tree.listing(folder)) == names for folder, names in kept.folders.items())
+
     def _same_beyond(self, kept: KeptPlan) -> bool:
-        if any(_names_in(folder, self._tree.listing(folder)) != names for folder, names in kept.folders.items()):
+        if not self._same_folders(kept):
             return False
         for path, (found, digest) in kept.files.items():
             if self._trust == "times" and kept.times and identity_at(self._tree.at(path)) == found:

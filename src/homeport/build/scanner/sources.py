@@ -11,7 +11,7 @@ from homeport.build.plan import Plan
 from homeport.build.scanner.cache import ScanCache
 from homeport.build.scanner.exclusion import Exclusion
 from homeport.build.scanner.facts import ModuleFacts
-from homeport.build.scanner.memory import PlanMemory
+from homeport.build.scanner.memory import Earlier, PlanMemory
 from homeport.build.scanner.parallel import read_many
 from homeport.build.scanner.store import FactsStore, Trust, module_of, unreadable
 from homeport.build.scanner.tree import FileTree, Identity, identity_at
@@ -87,10 +87,13 @@ class Sources:
         """The plan that was made when the same was ``asked`` of the same files."""
         return self._memory.recall(asked)
 
-    def keep(self, asked: bytes, plan: Plan) -> Plan:
-        """Remember the plan, with the facts that it was made of."""
-        self._memory.keep(asked, plan)
-        return plan
+    def earlier(self, asked: bytes) -> Earlier | None:
+        """What came of the same question earlier, if no file has come or gone since."""
+        return self._memory.earlier(asked)
+
+    def keep(self, asked: bytes, plan: Plan, analysis: object = None, files: Sequence[str] = ()) -> None:
+        """Remember the plan, with the facts and the analysis that it was made of; see ``PlanMemory.keep``."""
+        self._memory.keep(asked, plan, analysis, files)
 
     @property
     def cache_problem(self) -> str:

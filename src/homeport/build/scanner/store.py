@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -22,6 +22,14 @@ Trust = Literal["times", "content"]
 
 _COMMENT = re.compile(rb"homeport:\s*ignore")
 _decoder = msgspec.msgpack.Decoder(ModuleFacts)
+
+
+class FreshPlan(NamedTuple):
+    """What came of a scan, encoded."""
+
+    plan: bytes
+    analysis: bytes | None
+    digests: bytes | None
 
 
 class Kept:
@@ -130,9 +138,9 @@ class FactsStore:
             kept.facts, kept.part = self._read_again(path, entry, whole), None
         return kept.facts
 
-    def save(self, plans: Iterable[KeptPlan], plan: bytes | None) -> None:
-        """Write what is new to the cache; ``plan`` is what the first of ``plans`` stands for, if that is new."""
-        if self._cache is None or not (self._changed or plan is not None):
+    def save(self, plans: Iterable[KeptPlan], fresh: FreshPlan | None) -> None:
+        """Write what is new to the cache; ``fresh`` is what the first of ``plans`` stands for, if that is new."""
+        if self._cache is None or not (self._changed or fresh is not None):
             return
         layout = Layout()
         rows = [self._row(layout, path, entry) for path, entry in self._entries.items() if _is_kept(path, entry)]
@@ -141,7 +149,7 @@ class FactsStore:
             if path not in self._entries and identity_at(self._at(path)) is not None:
                 facts, whole = self._moved(layout, row.facts), self._moved(layout, row.whole)
                 rows.append(msgspec.structs.replace(row, facts=facts, whole=whole))
-        kept = [self._moved_plan(layout, one, plan if number == 0 else None) for number, one in enumerate(plans)]
+        kept = [self._moved_plan(layout, one, fresh if number == 0 else None) for number, one in enumerate(plans)]
         self._cache.write(layout, kept, rows)
 
     # ------------------------------------------------------------------------------------------------------------------
@@ -218,9 +226,12 @@ class FactsStore:
             return None
         return layout.add(self._cache.raw(part), part.check)
 
-    def _moved_plan(self, layout: Layout, kept: KeptPlan, fresh: bytes | None) -> KeptPlan:
-        part = layout.add(fresh) if fresh is not None else self._moved(layout, kept.plan)
-        return msgspec.structs.replace(kept, plan=part or kept.plan)
+    def _moved_plan(self, layout: Layout, kept: KeptPlan, fresh: FreshPlan | None) -> KeptPlan:
+        if fresh is None:
+            plan, analysis, digests = (self._moved(layout, one) for one in (kept.plan, kept.analysis, kept.digests))
+        else:
+            plan, analysis, digests = (layout.add(one) if one is not None else None for one in fresh)
+        return msgspec.structs.replace(kept, plan=plan or kept.plan, analysis=analysis, digests=digests)
 
 
 def _is_kept(path: str, entry: SourceEntry) -> bool:

@@ -120,6 +120,8 @@ class FileTree:
             with os.scandir(path) as entries:
                 for entry in entries:
                     names.add(entry.name)
+                    if entry.name.startswith(".") or entry.name == "__pycache__":
+                        continue  # nothing that can be imported; scans and runs make some
                     if _is_folder(entry):
                         folders.add(entry.name)
                     elif entry.name.endswith(".py") and _is_file(entry):
