@@ -7,11 +7,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from textwrap import dedent
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from made_applications import applications
 
 from homeport.build.application import scan
 from homeport.build.diagnostics.fixes.applying import apply
@@ -42,7 +44,7 @@ def declared(source: str, *attributes: str, own: tuple[str, ...] = (), path: str
         line = next(n for n, text in enumerate(source.split("\n"), 1) if f"self.{attribute}." in text)
         handles.append(Handle(attribute, line, "shop.payments", attribute.title()))
     file = File(path, path.removesuffix(".py").removesuffix("/__init__").replace("/", "."), "__init__" in path)
-    return apply(source, [declare(source, file, handles, own.__contains__)]).text
+    return apply(source, [declare(source, file, handles, own.__contains__).edits]).text
 
 
 def test_one_line_in_the_class_and_an_import_for_type_checkers() -> None:
@@ -231,6 +233,15 @@ def test_comments_above_a_method_stay_with_it() -> None:
     assert "if TYPE_CHECKING:\n\tfrom shop.payments" in result
 
 
+def test_a_second_block_for_type_checkers_is_known_too() -> None:
+    source = (
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import shop\nx = 1\nif TYPE_CHECKING:\n"
+        "    from shop.payments import Payments\nclass Cart:\n"
+    )
+    body = "    async def pay(self):\n        await self.payments.process()\n"
+    assert declared(source + body) == f'{source}    payments: "Payments"\n\n{body}'
+
+
 @pytest.mark.parametrize(
     "head",
     [
@@ -362,6 +373,33 @@ def test_after_the_fix_the_plan_is_the_same_but_declared(write: Write) -> None:
         ("mail", "cart", "cart", False),
     ]
     assert sorted(told(scan(".", folder))) == [(*one, True) for *one, _ in before]
+
+
+def test_what_cannot_be_edited_is_told_without_a_promise(write: Write) -> None:
+    text = APPLICATION["shop/cart.py"].replace(
+        "@service\n        class Mail", "@service\n        @same\n        class Mail"
+    )
+    findings = look(write({**APPLICATION, "shop/cart.py": text})).findings
+    assert [(bool(finding.edits), finding.hint) for finding in findings] == [
+        (True, "write `mail: Mail` in the class; `homeport check --fix` does"),
+        (True, "write `payments: Payments` in the class; `homeport check --fix` does"),
+        (False, "write `cart: Cart` in the class"),
+    ]
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(applications())
+def test_in_any_application_the_edits_change_nothing_but_that_handles_are_declared(files: dict[str, str]) -> None:
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        for path, text in files.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text)
+        before = [one[:3] for one in told(scan(".", folder))]
+        fixed = fix(lambda: look(folder))
+        assert fixed.refused == {}
+        assert not any(finding.edits for finding in fixed.looked.findings)
+        assert sorted(one[:3] for one in told(fixed.looked.plan)) == sorted(before)
 
 
 def test_the_fixed_application_can_be_imported_and_mypy_checks_its_calls(write: Write) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from homeport.build.diagnostics.finding import Finding
-from homeport.build.diagnostics.fixes.handles import File, Handle, declare
+from homeport.build.diagnostics.fixes.handles import Declared, File, Handle, declare
 from homeport.build.diagnostics.texts import Texts, decoded
 from homeport.build.plan import Location, Plan, PlannedDependency
 
@@ -32,14 +32,21 @@ def with_edits(findings: Iterable[Finding], handles: Mapping[Finding, Handle], t
     for finding in findings:
         if finding in handles:
             wanted.setdefault(finding.path, []).append(handles[finding])
-    edits = {
+    declared = {
         path: declare(decoded(texts.bytes_of(path)), _file(path), members, lambda module: _is_own(texts.root, module))
         for path, members in wanted.items()
     }
     return tuple(
-        msgspec.structs.replace(finding, edits=edits[finding.path]) if finding in handles else finding
+        _editable(finding, declared[finding.path])
+        if finding in handles and handles[finding] in declared[finding.path].handles
+        else finding
         for finding in findings
     )
+
+
+def _editable(finding: Finding, declared: Declared) -> Finding:
+    hint = f"{finding.hint}; `homeport check --fix` does"
+    return msgspec.structs.replace(finding, edits=declared.edits, hint=hint)
 
 
 def _undeclared(dependency: PlannedDependency) -> Location | None:
@@ -59,7 +66,7 @@ def _finding(dependency: PlannedDependency, target: Location) -> Finding:
         column=dependency.column,
         code="HP120",
         message=f"{attribute!r} is used without being declared, so editors and type checkers do not know its methods",
-        hint=f"write `{attribute}: {target.qualname}` in the class; `homeport check --fix` does",
+        hint=f"write `{attribute}: {target.qualname}` in the class",
     )
 
 

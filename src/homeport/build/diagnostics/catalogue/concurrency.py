@@ -22,7 +22,7 @@ RULES = (
         summary="An `async def` calls something that blocks the event loop.",
         why="All instances of the worker stand still meanwhile; after a few seconds they count as stalled.",
         fix="Use an async library, `await asyncio.to_thread(…)`, or a plain `def` marked with `@method`, whose body "
-        "runs in a thread.",
+        "runs in a thread. Databases and files may be opened in `startup()`.",
         example="async def rates(self):\n    return requests.get(URL).json()",
         better="@method\ndef rates(self):\n    return requests.get(URL).json()",
     ),
@@ -32,7 +32,8 @@ RULES = (
         severity="warning",
         summary="A list, dict or set in the class body is changed through `self`.",
         why="All instances in a worker share it, and no instance in another worker sees it.",
-        fix="Make it in `startup()` or `__init__`; what all instances must agree on belongs in a service or a store.",
+        fix="Make it in `startup()` or `__init__`; what all instances must agree on belongs in a service or a store. If "
+        "sharing is meant, as of a cache, annotate it `ClassVar[...]`.",
         example="class Cart:\n    items: list = []\n\n    async def add(self, item): self.items.append(item)",
         better="class Cart:\n    def __init__(self): self.items = []",
     ),

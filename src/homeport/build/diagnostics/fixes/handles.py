@@ -34,7 +34,12 @@ _TRANSPARENT = ("object", "ABC", "Generic", "Protocol")
 IsOwn = Callable[[str], bool]  # whether a module of this name is of the application
 
 
-def declare(source: str, file: File, handles: Sequence[Handle], is_own: IsOwn) -> tuple[Edit, ...]:
+class Declared(msgspec.Struct, frozen=True):
+    edits: tuple[Edit, ...] = ()
+    handles: tuple[Handle, ...] = ()  # those that the edits declare
+
+
+def declare(source: str, file: File, handles: Sequence[Handle], is_own: IsOwn) -> Declared:
     """The edits that declare as many of the ``handles`` of one file as that is safe for; nothing else changes.
 
     It is not for dataclasses and the like, nor for classes with bases of elsewhere: those may read annotations.
@@ -42,7 +47,7 @@ def declare(source: str, file: File, handles: Sequence[Handle], is_own: IsOwn) -
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError):
-        return ()
+        return Declared()
     text = source.replace("\r\n", "\n").replace("\r", "\n")
     imports = Imports(tree, text, file.path, file.module if file.is_package else file.module.rpartition(".")[0])
     outside = _outside_bases(tree, imports, is_own)
@@ -52,8 +57,9 @@ def declare(source: str, file: File, handles: Sequence[Handle], is_own: IsOwn) -
 
 def _declare(
     classes: Sequence[tuple[ast.ClassDef, list[Handle]]], lines: list[str], imports: Imports, file: File
-) -> tuple[Edit, ...]:
+) -> Declared:
     edits: list[Edit] = []
+    declared: list[Handle] = []
     wanted: dict[tuple[str, str], str] = {}  # (module, name) → alias
     indent = "    "
     for node, members in classes:
@@ -61,19 +67,23 @@ def _declare(
             continue
         bound = {name for statement in node.body for name in _names(statement)}
         lines_to_add: list[str] = []
+        added: list[Handle] = []
         needed: dict[tuple[str, str], str] = {}
         for handle in members:
             if handle.attribute in bound or "<" in handle.qualname:
                 continue
             annotation, new = _annotation(handle, imports, file.module, wanted | needed)
+            added.append(handle)
             lines_to_add.append(f"{handle.attribute}: {annotation}")
             needed |= new
         edit = annotate(node, lines, lines_to_add, file.path) if lines_to_add else None
         if edit is not None:
             edits.append(edit)
+            declared += added
             wanted |= needed
             indent = _one_level(indentation(node, lines), node.col_offset)
-    return (*imports.edits([(*key, alias) for key, alias in wanted.items()], indent), *edits)
+    needed_imports = imports.edits([(*key, alias) for key, alias in wanted.items()], indent)
+    return Declared((*needed_imports, *edits), tuple(declared))
 
 
 def _outside_bases(tree: ast.Module, imports: Imports, is_own: IsOwn) -> Callable[[ast.ClassDef], bool]:

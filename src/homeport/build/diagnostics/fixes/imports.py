@@ -35,16 +35,15 @@ class Imports:
 
     def known(self, module: str, name: str) -> Known | None:
         """How the file refers to ``name`` of ``module`` already, if it does."""
-        for body, at_run_time in ((self._tree.body, True), (self._block.body if self._block else [], False)):
-            for node in body:
-                if isinstance(node, ast.ImportFrom) and self._absolute(node) == module:
-                    for alias in node.names:
-                        if alias.name == name:
-                            return Known(alias.asname or name, at_run_time)
-                if isinstance(node, ast.Import):
-                    for alias in node.names:
-                        if alias.name == module:
-                            return Known(f"{alias.asname or module}.{name}", at_run_time)
+        for node in _top_level(self._tree.body):
+            if isinstance(node, ast.ImportFrom) and self._absolute(node) == module:
+                for alias in node.names:
+                    if alias.name == name:
+                        return Known(alias.asname or name, node in self._tree.body)
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    if alias.name == module:
+                        return Known(f"{alias.asname or module}.{name}", node in self._tree.body)
         return None
 
     def module_of(self, name: str) -> str:
