@@ -13,7 +13,6 @@ from textwrap import dedent
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from made_applications import applications
 
 from homeport.build.application import scan
 from homeport.build.diagnostics.fixes.applying import apply
@@ -22,6 +21,7 @@ from homeport.build.diagnostics.fixes.rounds import Looked, fix
 from homeport.build.diagnostics.texts import Texts
 from homeport.build.diagnostics.undeclared import undeclared_handles, with_edits
 from homeport.build.plan import Plan
+from tests.build.made_applications import applications
 
 Write = Callable[[dict[str, str]], Path]
 
