@@ -21,7 +21,7 @@ def test_services_are_listed_by_what_they_cost_with_what_they_share(scan_app: Sc
             "cheap.py": service("Cheap", "shared"),
             "dear.py": service("Dear", "shared, slow"),
             "shared.py": "x = 1\n",
-            "slow.py": "import time\nend = time.perf_counter() + 0.1\nwhile time.perf_counter() < end: pass\n",
+            "slow.py": "import time\nend = time.perf_counter() + 0.25\nwhile time.perf_counter() < end: pass\n",
             "alone.py": "y = 2\n",
         }
     )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import builtins
 import importlib.util
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.machinery import ModuleSpec
 from time import perf_counter
 from types import ModuleType
 from typing import Any
+
+Execute = Callable[[ModuleType], None]
 
 
 class ModuleCost:
@@ -73,27 +75,28 @@ class ImportCosts:
         execute = getattr(spec.loader, "exec_module", None)
         if execute is None or isinstance(spec.loader, type):  # of built-in modules, which cost nothing
             return
-        cost = self.modules.setdefault(spec.name, ModuleCost())
-        cost.seconds += finding
+        self.modules.setdefault(spec.name, ModuleCost()).seconds += finding
         if self._running:
             self._running[-1].inner_seconds += finding
-
-        def timed(module: ModuleType) -> None:
-            timing = _Timing()
-            if self._running:
-                self.modules[self._running[-1].name].needs[spec.name] = None
-            timing.name = spec.name
-            self._running.append(timing)
-            try:
-                execute(module)
-            finally:
-                self._running.pop()
-                timing.charge(cost, self._running[-1] if self._running else None)
-
+        if isinstance(execute, _Timed):  # by a loader that loads many modules
+            return
         try:
-            spec.loader.exec_module = timed  # type: ignore[union-attr, method-assign]
+            spec.loader.exec_module = _Timed(self._timed, execute)  # type: ignore[union-attr, method-assign]
         except AttributeError:  # a loader with slots: it stays uncounted
             self.modules.pop(spec.name, None)
+
+    def _timed(self, execute: Execute, module: ModuleType) -> None:
+        name = module.__name__
+        if self._running:
+            self.modules.setdefault(self._running[-1].name, ModuleCost()).needs[name] = None
+        timing = _Timing(name)
+        self._running.append(timing)
+        try:
+            execute(module)
+        finally:
+            self._running.pop()
+            cost = self.modules.setdefault(name, ModuleCost())
+            timing.charge(cost, self._running[-1] if self._running else None)
 
     def _noting_import(
         self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0
@@ -112,11 +115,21 @@ class ImportCosts:
         return result
 
 
+class _Timed:
+    """Stands in for a loader's ``exec_module``."""
+
+    def __init__(self, time: Callable[[Execute, ModuleType], None], execute: Execute) -> None:
+        self._time, self._execute = time, execute
+
+    def __call__(self, module: ModuleType) -> None:
+        self._time(self._execute, module)
+
+
 class _Timing:
     """One module that is being executed; what it imports meanwhile is on the account of those."""
 
-    def __init__(self) -> None:
-        self.name = ""
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.started, self.kilobytes = perf_counter(), resident_kilobytes()
         self.inner_seconds, self.inner_kilobytes = 0.0, 0
 
