@@ -195,6 +195,11 @@ def test_a_decorated_method_may_take_other_arguments() -> None:
     assert codes_in(in_method("await self.payments.wrapped(1, 2, 3)")) == []
 
 
+def test_a_method_that_is_bound_anew_may_take_other_arguments() -> None:
+    extra = "@service\nclass Ledger:\n    async def write(self): ...\n    write = other(write)"
+    assert codes_in(in_method("await self.ledger.write(1)"), extra=extra) == []
+
+
 NAMES = ("a", "b", "c", "d")
 
 

@@ -38,6 +38,11 @@ class Pair(NamedTuple):
 
 class Named(TypedDict):
     x: int
+
+if typing.TYPE_CHECKING:
+    class Seen: ...
+else:
+    Seen = dict
 """
 
 
@@ -79,7 +84,7 @@ TYPES = (
     *("list[Plain]", "Annotated[Lock, 1]", "complex", "range", "collections.deque[int]", "typing.Deque[int]"),
     *("AsyncIterator[int]", "tuple[int, Lock]", "int", "str | None", "list[dict[str, int]]", "Data", "Struct"),
     *("Colour", "Pair", "Named", "Any", "object", "datetime.datetime", "uuid.UUID", "decimal.Decimal", "bytes"),
-    *("Literal['Lock']", "Annotated[int, Lock]", "typing.Sequence[int]", "list[Data] | None", "frozenset[int]"),
+    *("Seen", "Literal['Lock']", "Annotated[int, Lock]", "typing.Sequence[int]", "list[Data] | None", "frozenset[int]"),
 )
 
 

@@ -49,7 +49,9 @@ class StaticScope:
 
     def plain_class(self, name: str) -> bool:
         linked = self._linker.type_of(self._module, name, self._inside)
-        return linked is not None and not linked.cls.bases and not linked.cls.marks
+        if linked is None or linked.cls.qualname in linked.module.typing_only:
+            return False
+        return not linked.cls.bases and not linked.cls.marks
 
     def helper(self, name: str) -> Helper | None:
         symbol = self._linker.resolve(self._module, name, None, self._inside)

@@ -53,12 +53,13 @@ def served_methods(lineage: Sequence[Member]) -> dict[str, LinkedMethod]:
     seen: set[str] = set(HOOKS)
     for member in lineage:
         last = {function.name: function for function in member.cls.body.functions}
+        rebound = {field.name for field in member.cls.body.fields}  # `process = cached(process)`
         for function in last.values():
             if function.name in seen or function.name.startswith("_") or function.kind != "method":
                 continue
             mark = method_mark(member.scope, function)
             if function.is_async or mark is not None:
-                again = len(member.cls.body.functions_named(function.name)) > 1
+                again = len(member.cls.body.functions_named(function.name)) > 1 or function.name in rebound
                 found[function.name] = LinkedMethod(_planned(member, function, mark, again), member, function)
         seen |= member.cls.body.bound
     return dict(sorted(found.items()))

@@ -44,14 +44,20 @@ class CallSite:
 
 
 def call_sites(application: LinkedApplication, service: LinkedService) -> Iterator[CallSite]:
-    """All calls by a service whose callee is certain, in order of the source."""
+    """All calls by a service whose callee is certain, in order of the source.
+
+    An attribute that neither a declaration nor a service of the application explains may be something else after all:
+    a base from a library may have it. It has been said already that no such service is known.
+    """
     if not service.planned.dependencies:
         return
     handles = handles_of(service)
     for member, function in effective_functions(service.members):
         for use in function.body.uses:
             dependency = handles.get(use.attribute)
-            if dependency is not None and use.certain:
+            if dependency is None or not use.certain:
+                continue
+            if dependency.declared or dependency.service in application.services:
                 target = _target(application, dependency)
                 yield CallSite(service, member, function, use, dependency, target)
 

@@ -32,8 +32,8 @@ RULES = (
         severity="warning",
         summary="A list, dict or set in the class body is changed through `self`.",
         why="All instances in a worker share it, and no instance in another worker sees it.",
-        fix="Make it in `startup()` or `__init__`; what all instances must agree on belongs in a service or a store. If "
-        "sharing is meant, as of a cache, annotate it `ClassVar[...]`.",
+        fix="Make it in `startup()` or `__init__`; what all instances must agree on belongs in a service or a store. "
+        "If sharing is meant, as of a cache, annotate it `ClassVar[...]`.",
         example="class Cart:\n    items: list = []\n\n    async def add(self, item): self.items.append(item)",
         better="class Cart:\n    def __init__(self): self.items = []",
     ),

@@ -80,8 +80,8 @@ RULES = (
         name="unserialisable-parameter",
         severity="error",
         summary="The type of a parameter cannot be sent between processes.",
-        why="Files, locks, sockets, connections and functions live in one process, and nobody knows how to write down a "
-        "class without declared fields; the service is refused when it is imported.",
+        why="Files, locks, sockets, connections and functions live in one process, and nobody knows how to write down "
+        "a class without declared fields; the service is refused when it is imported.",
         fix="Take plain data (numbers, texts, lists, dataclasses, msgspec structs or pydantic models) instead.",
         example="async def store(self, file: BinaryIO) -> None: ...",
         better="async def store(self, content: bytes) -> None: ...",
@@ -91,8 +91,8 @@ RULES = (
         name="unserialisable-result",
         severity="error",
         summary="The type of a result cannot be sent between processes.",
-        why="Files, locks, sockets, connections and functions live in one process, and nobody knows how to write down a "
-        "class without declared fields; the service is refused when it is imported.",
+        why="Files, locks, sockets, connections and functions live in one process, and nobody knows how to write down "
+        "a class without declared fields; the service is refused when it is imported.",
         fix="Return plain data, or make the method an async generator that yields it piece by piece.",
         example="async def lock(self) -> asyncio.Lock: ...",
         better="async def try_lock(self, key: str) -> bool: ...",
