@@ -30,7 +30,7 @@ def check_class(planned: PlannedService, contract: Contract | None, cls: type) -
         at = planned.location
         raise RegistryMismatch(
             f"HP702: the class {at.qualname} of {at.path} and the registry's entry {planned.name!r} differ: "
-            f"{'; '.join(found)}; {MISMATCH_HINT}, or build again if the source is newer than the registry"
+            f"{'; '.join(found)}; build again if the source is newer than the registry, or see `homeport explain HP702`"
         )
 
 

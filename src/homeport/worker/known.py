@@ -92,12 +92,11 @@ def _refusal(registry: RegistryFile, root: Path) -> Callable[[type], None]:
         file = getattr(sys.modules.get(cls.__module__), "__file__", None)
         if file is None or not _was_read(registry, root, Path(file)):
             return
-        listed = f"lists {name!r} as {at.qualname} of {at.path}" if at is not None else f"has no service {name!r}"
+        listed = f"means {at.qualname} of {at.path} by it" if at is not None else "does not list it"
         raise RegistryMismatch(
             f"HP701: the class {cls.__qualname__} of {Path(file).relative_to(root)} is the service {name!r} once "
-            f"imported, but the registry {listed}, as reading the source does not show it; mark a class statement "
-            f"with @service itself, name your decorator in `markers` under [build], or build again if the source is "
-            f"newer than the registry"
+            f"imported, but the registry {listed}: reading the source does not show it; mark a class statement with "
+            f"@service, or see `homeport explain HP701`"
         )
 
     return refuse_unlisted

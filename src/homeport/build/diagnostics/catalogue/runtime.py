@@ -10,8 +10,10 @@ RULES = (
         name="unlisted-service",
         severity="error",
         summary="A class is marked as a service when imported, but the registry does not list it.",
-        why="It was made in a way that reading the source cannot follow, or the registry is old; it would never run.",
-        fix="Build again; mark the class with `@service` itself, or name its decorator in `markers` under `[build]`.",
+        why="It was made in a way that reading the source cannot follow, or the registry is older than the source. "
+        "Nobody would start it, and its calls would go unchecked, so workers refuse to import it.",
+        fix="Mark a class statement with `@service` itself; if a decorator of your own does it, name that in `markers` "
+        "under `[build]`. If the registry is old, build again. Name a single class as TARGET to run that alone.",
         example="for name in NAMES:\n    service(name=name)(type(name, (Base,), {}))",
         better="@service(name='north')\nclass North(Base): ...",
     ),
@@ -20,8 +22,9 @@ RULES = (
         name="registry-mismatch",
         severity="error",
         summary="An imported class differs from what the registry says of it.",
-        why="The worker would serve other methods, or lack dependencies, than everybody was told.",
-        fix='Build again; name dependencies that the source does not show in `@service(uses=["…"])`.',
+        why="The worker would serve other methods, or lack dependencies, than everybody was told. It refuses to start.",
+        fix="If a class is changed while it is imported, say in the source what it ends up as: plain options in "
+        "`@service`, dependencies by annotations or `@service(uses=[…])`. If the registry is old, build again.",
     ),
     Rule(
         code="HP703",
