@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -23,7 +24,9 @@ from homeport.build.generator.registry_rows import (
 )
 from homeport.build.generator.registry_text import text_of
 from homeport.build.plan import Plan, PlannedService
-from homeport.build.reflection import Reflection
+
+if TYPE_CHECKING:  # importing takes processes, and who makes a registry of a plan alone starts none
+    from homeport.build.reflection import Reflection
 
 
 class BuiltRegistry(msgspec.Struct, frozen=True, kw_only=True):
