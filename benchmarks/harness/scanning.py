@@ -28,7 +28,11 @@ def main(way: str, folder: Path, cache: Path | None) -> dict[str, Any]:
     began, cpu = perf_counter(), cpu_seconds()
     plan = scanned(way, folder, cache)
     seconds = perf_counter() - began
-    findings = [[found.severity, found.code, found.path, found.line, found.message] for found in plan.findings]
+    findings = [
+        [found.severity, found.code, found.path, found.line, found.message]
+        for found in plan.findings
+        if found.severity != "note"
+    ]
     return {
         "seconds": seconds,
         "cpu": cpu_seconds() - cpu,
