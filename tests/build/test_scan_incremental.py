@@ -16,6 +16,7 @@ from homeport.build.application import scan
 from homeport.build.plan import Plan
 from homeport.build.scanner import sources
 from homeport.build.scanner.facts import ModuleFacts
+from homeport.build.scanner.store import Trust
 from tests.build.made_applications import applications
 
 SHOP: Mapping[str, str] = {
@@ -128,7 +129,7 @@ def test_a_module_found_only_as_an_attribute_of_its_package_is_watched(shop: Sho
 
 
 @pytest.mark.parametrize("trust", ["times", "content"])
-def test_another_target_in_between_changes_nothing(shop: Shop, trust: str) -> None:
+def test_another_target_in_between_changes_nothing(shop: Shop, trust: Trust) -> None:
     cache = shop.root / ".homeport" / "cache"
     path = shop.root / "shop" / "bank.py"
     path.write_text(path.read_text().replace("amount", "sum"))
