@@ -24,6 +24,7 @@ class StaticScope:
         self._linker, self._module = linker, module
         self._inside = cls.qualname if cls is not None else ""
         self._hidden = cls.body.bound if cls is not None else frozenset()
+        self._outside: dict[str, str] = {}  # asked before
 
     @property
     def path(self) -> str:
@@ -40,6 +41,12 @@ class StaticScope:
         return self._linker.resolve(self._module, name) in (Outside("typing.Any"), Outside("typing_extensions.Any"))
 
     def outside(self, name: str) -> str:
+        known = self._outside.get(name)
+        if known is None:
+            known = self._outside[name] = self._find_outside(name)
+        return known
+
+    def _find_outside(self, name: str) -> str:
         symbol = self._linker.resolve(self._module, name, None, self._inside)
         if isinstance(symbol, Outside):
             return symbol.name

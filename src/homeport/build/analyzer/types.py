@@ -37,6 +37,7 @@ def static_type(annotation: str, names: Names) -> Any:
     return _type(node, names) if node is not None else Any
 
 
+@functools.lru_cache(maxsize=4096)  # an application writes few different ones, and each many times
 def parsed(annotation: str) -> ast.expr | None:
     """The expression that an annotation is; None for one that is none."""
     try:

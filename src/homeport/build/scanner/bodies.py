@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -224,7 +225,7 @@ class BodyReading:
                 self._hand_on(func, keyword.arg, keyword.value)
         if not self._elsewhere:
             name = called_name(func)
-            if name:
+            if name and name not in _PROMPT:
                 self._called.append(place_of(func, self._canonical(name)))
 
     def _hand_on(self, func: ast.expr, parameter: str, argument: ast.expr) -> None:
@@ -338,6 +339,8 @@ class _Alias:
 
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+# Builtins that nobody waits for, and that are most of what functions call.
+_PROMPT = frozenset(name for name in vars(builtins) if name not in ("open", "input"))
 _ASKING = ("getattr", "setattr", "hasattr", "super", "isinstance", "type", "vars", "id", "repr", "str", "hash")
 
 

@@ -19,6 +19,7 @@ _FILES = (
     "IOBase RawIOBase BufferedIOBase TextIOBase BytesIO StringIO TextIOWrapper FileIO BufferedReader BufferedWriter"
 )
 _ABC = "Callable Iterator Iterable Generator AsyncIterator AsyncIterable AsyncGenerator Awaitable Coroutine"
+_PLAIN = frozenset({"", "int", "str", "float", "bool", "bytes", "None", "list[str]", "dict[str, str]", "list[int]"})
 _STREAMS = frozenset({"AsyncIterator", "AsyncIterable", "AsyncGenerator"})
 
 _NAMES: Mapping[str, str] = MappingProxyType(
@@ -94,6 +95,8 @@ def _variadic(method: LinkedMethod) -> Iterator[Finding]:
 
 def _parameters(method: LinkedMethod) -> Iterator[Finding]:
     for field in method.function.parameters:
+        if field.annotation in _PLAIN:
+            continue
         for name in _refused(parsed(field.annotation), method.names):
             at = Place("", field.line, field.column, field.line, field.column + len(field.name))
             message = f"{_shown(name)}, the type of parameter {field.name!r}, cannot travel between processes"
@@ -101,6 +104,8 @@ def _parameters(method: LinkedMethod) -> Iterator[Finding]:
 
 
 def _result(method: LinkedMethod) -> Iterator[Finding]:
+    if method.planned.returns in _PLAIN and not method.planned.streams:
+        return
     node, name = parsed(method.planned.returns), method.function.name
     if method.planned.streams and node is not None:
         # AsyncIterator[...] itself is what streams are annotated with.
