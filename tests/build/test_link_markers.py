@@ -330,3 +330,52 @@ def test_the_bases_of_a_service_that_contradict_each_other_are_an_error_said_onc
 )
 def test_a_file_is_looked_into_if_something_in_it_may_make_a_service(source: str, matters: bool) -> None:
     assert read_module(source, module="m", path="m.py").matters is matters
+
+
+@pytest.mark.parametrize(
+    ("branch", "told_of"),
+    [
+        ("if os.environ.get('DEBUG'):", True),
+        ("for n in range(3):", True),
+        ("while today():", True),
+        ("try:\n    import lib\nexcept ImportError:", True),
+        ("if os.name == 'posix':\n    x = 1\nelse:", True),
+        ("if sys.platform == 'win32':\n    x = 1\nelse:", False),
+        ("if sys.version_info >= (3, 8):", False),
+        ("if not TYPE_CHECKING:", False),
+        ("if TYPE_CHECKING:\n    x = 1\nelse:", False),
+        ("if True:", False),
+        ("with open('x') as f:", False),
+        ("try:\n    import lib\nexcept ImportError:\n    lib = None\nelse:", False),
+    ],
+)
+def test_a_service_in_a_branch_that_may_not_be_taken_is_said(scan_app: Scan, branch: str, told_of: bool) -> None:
+    plan = scan_app({"app.py": f"{DECO}import os, sys\n{branch}\n{CLASS_A}"})
+    assert [service.name for service in plan.services] == ["a"]
+    assert [(found.code, found.severity) for found in told(plan)] == ([("HP117", "warning")] if told_of else [])
+
+
+def test_a_service_that_each_branch_defines_is_always_there(scan_app: Scan) -> None:
+    plan = scan_app({"app.py": f"{DECO}import os\nif os.name == 'posix':\n{CLASS_A}else:\n{CLASS_A}"})
+    assert told(plan) == []
+
+
+@pytest.mark.parametrize(
+    "maker",
+    [
+        "class B:\n    def __init_subclass__(cls, **o):\n        super().__init_subclass__()\n        service(cls)",
+        "class Base:\n    def __init_subclass__(cls):\n        service(replicas=2)(cls)",
+        "class Meta(type):\n    def __init__(cls, *a):\n        service(cls)",
+        "from abc import *\nclass Meta(ABCMeta):\n    def __new__(m, *a):\n        return service(make(m, *a))",
+    ],
+)
+def test_bases_and_metaclasses_that_mark_are_said(scan_app: Scan, maker: str) -> None:
+    plan = scan_app({"base.py": f"{DECO}{maker}", "pay.py": f"{DECO}@service\n{PAY}"})
+    (found,) = told(plan)
+    assert (found.path, found.code, found.severity) == ("base.py", "HP204", "warning")
+    assert "calls service()" in found.message
+
+
+def test_other_bases_and_metaclasses_are_no_matter(scan_app: Scan) -> None:
+    maker = "class Base:\n    def __init_subclass__(cls):\n        register(cls)\nclass Meta(type):\n    x = 1"
+    assert told(scan_app({"base.py": f"{DECO}{maker}", "pay.py": f"{DECO}@service\n{PAY}"})) == []

@@ -22,6 +22,7 @@ from homeport.build.scanner.expressions import Mark
 from homeport.build.scanner.facts import ModuleFacts
 from homeport.errors import near_names
 
+_MAKING = ("__init_subclass__", "__new__", "__init__", "__call__")
 _BY_HAND = "mark the class with @service where it stands"
 
 
@@ -30,6 +31,10 @@ def unfollowed(linker: Linker, module: ModuleFacts) -> Iterator[Finding]:
     for cls in module.classes.values():
         if cls.marks and cls.qualname not in module.typing_only and not linker.markers.of(LinkedClass(module, cls)):
             yield from _decorators(linker, module, cls)
+        if cls.makes_classes:
+            yield from _makes_services(linker, LinkedClass(module, cls))
+        if cls.qualname in module.branched and linker.markers.of(LinkedClass(module, cls)):
+            yield from _branched(linker, module, cls)
     for cls in module.local_classes:
         if cls.marks and linker.markers.of(LinkedClass(module, cls)):
             function = cls.qualname.partition(".")[0]
@@ -47,6 +52,32 @@ def unfollowed(linker: Linker, module: ModuleFacts) -> Iterator[Finding]:
                 "where nothing marks it"
             )
             yield _finding(module, mark, "HP204", message, _BY_HAND, "error")
+
+
+def _makes_services(linker: Linker, linked: LinkedClass) -> Iterator[Finding]:
+    """Bases and metaclasses that mark what derives from them."""
+    (whole, *_) = linker.lineage(linked).classes
+    for function in whole.cls.body.functions:
+        called = [place.name for place in function.body.called] if function.name in _MAKING else []
+        marker = next((name for name in called if linker.markers.marks(whole.module, name)), "")
+        if marker:
+            cls = linked.cls
+            at = Mark(name=cls.name, line=cls.line, column=cls.column)
+            message = (
+                f"class {cls.qualname} calls {marker}() in {function.name}, so that others may become services unseen"
+            )
+            yield _finding(
+                linked.module, at, "HP204", message, "mark each of those classes with @service itself", "warning"
+            )
+
+
+def _branched(linker: Linker, module: ModuleFacts, cls: ClassFacts) -> Iterator[Finding]:
+    if cls.qualname.partition(".")[0] in module.fallbacks:
+        return  # each branch has it
+    mark = linker.markers.of(LinkedClass(module, cls))[0].mark
+    message = f"service class {cls.qualname} stands in a branch, and workers cannot start it where that is not taken"
+    hint = "define it always, and have it run where it is wanted: replicas=0, and `replicas` under [services.<name>]"
+    yield _finding(module, mark, "HP117", message, hint, "warning")
 
 
 def unknown_markers(linker: Linker) -> Iterator[Finding]:

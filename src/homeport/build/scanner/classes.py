@@ -48,6 +48,7 @@ class ClassFacts(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=
     bases: tuple[str, ...]  # dotted, as written; "" for one that is no name
     body: ClassBody
     whole: bool = True  # False: the body was not read, which the facts of the whole file would have
+    makes_classes: bool = False  # has a say in the making of its subclasses, or of classes it is the metaclass of
 
     @property
     def is_dataclass(self) -> bool:
@@ -57,6 +58,7 @@ class ClassFacts(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=
 _HARDLY_SERVICES = frozenset(
     {"dataclass", "define", "final", "frozen", "runtime_checkable", "total_ordering", "unique"}
 )
+_METACLASSES = ("type", "ABCMeta", "EnumMeta", "EnumType")
 UNREAD = ClassBody(fields=(), bound=frozenset(), functions=())
 
 
@@ -75,7 +77,14 @@ def read_class(node: ast.ClassDef, qualname: str, *, whole: bool = True) -> Clas
         bases=tuple(_base(base) for base in node.bases),
         body=_read_body(node) if reads else UNREAD,
         whole=reads,
+        makes_classes=_makes_classes(node),
     )
+
+
+def _makes_classes(node: ast.ClassDef) -> bool:
+    if any(isinstance(base, ast.Name) and base.id in _METACLASSES for base in node.bases):
+        return True
+    return any(type(part) is ast.FunctionDef and part.name == "__init_subclass__" for part in node.body)
 
 
 def _read_body(node: ast.ClassDef) -> ClassBody:

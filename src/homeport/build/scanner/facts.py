@@ -13,7 +13,7 @@ from homeport.build.scanner.calls import Place
 from homeport.build.scanner.classes import ClassFacts, read_class
 from homeport.build.scanner.exports import Exports
 from homeport.build.scanner.expressions import Mark, read_mark
-from homeport.build.scanner.flow import module_statements
+from homeport.build.scanner.flow import Placed, module_statements
 from homeport.build.scanner.helpers import read_helpers
 from homeport.build.scanner.parsing import Unparsable, parse
 from homeport.build.scanner.statements import Keyword, classes_below, imports_below
@@ -53,6 +53,7 @@ class ModuleFacts(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     classes: dict[str, ClassFacts] = {}  # by qualname; only those that can be imported
     local_classes: list[ClassFacts] = []  # those inside functions
     typing_only: list[str] = []  # qualnames of the classes that only type checkers see
+    branched: list[str] = []  # qualnames of those that may not be there once the module has run
     marked_functions: list[MarkedFunction] = []
     applied: list[Applied] = []
     helpers: dict[str, tuple[Place, ...]] = {}  # what its functions call; if whole, or if it imports homeport
@@ -60,7 +61,9 @@ class ModuleFacts(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     @property
     def matters(self) -> bool:
         """Whether a scan has to look at it even if nothing leads to it: it may hold a service, or an error."""
-        if self.error is not None or any(self._may_be_class(applied.target) for applied in self.applied):
+        if self.error is not None or any(cls.makes_classes for cls in self.classes.values()):
+            return True
+        if any(self._may_be_class(applied.target) for applied in self.applied):
             return True
         marks = [cls.marks for cls in (*self.classes.values(), *self.local_classes)]
         marks.extend(function.marks for function in self.marked_functions)
@@ -110,7 +113,7 @@ def _read_top(facts: ModuleFacts, body: list[ast.stmt], package: list[str], keyw
             wins = names.names.final[statement.name].line == statement.lineno
             if wins or statement.name not in facts.classes:
                 found = _classes([statement], "", keyword, facts.whole)
-                _note_classes(facts, statement.name, found, typing_only=placed.typing_only)
+                _note_classes(facts, statement.name, found, placed)
         elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
             if keyword.within(statement.lineno, statement.end_lineno or statement.lineno):
                 prefix = f"{statement.name}.<locals>."
@@ -130,7 +133,7 @@ def _classes(body: list[ast.stmt], prefix: str, keyword: Keyword, whole: bool) -
         yield read_class(statement, qualname, whole=whole)
 
 
-def _note_classes(facts: ModuleFacts, name: str, found: Iterable[ClassFacts], *, typing_only: bool) -> None:
+def _note_classes(facts: ModuleFacts, name: str, found: Iterable[ClassFacts], placed: Placed) -> None:
     """Enter a class with those inside it, in place of one that its name stood for."""
     if name in facts.classes:
         for stale in [qualname for qualname in facts.classes if qualname.partition(".")[0] == name]:
@@ -140,8 +143,10 @@ def _note_classes(facts: ModuleFacts, name: str, found: Iterable[ClassFacts], *,
             facts.local_classes.append(cls)
         else:
             facts.classes[cls.qualname] = cls
-            if typing_only:
+            if placed.typing_only:
                 facts.typing_only.append(cls.qualname)
+            elif placed.branched:
+                facts.branched.append(cls.qualname)
 
 
 def _applied(call: ast.Call) -> Iterator[Applied]:

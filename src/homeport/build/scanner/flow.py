@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from homeport.build.scanner.statements import has_blocks
 
+_BRANCHES = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.Match)
+
 
 class Placed(NamedTuple):
     """A statement, and where it stands among the branches around it."""
@@ -17,6 +19,7 @@ class Placed(NamedTuple):
     conditional: bool = False  # may not run, or more than once
     alternative_to: int = 0  # it stands in an `else` or `except` of the statement at this line
     typing_only: bool = False  # only type checkers read it
+    branched: bool = False  # what is known when the application starts decides whether it runs
 
 
 def module_statements(body: list[ast.stmt]) -> Iterator[Placed]:
@@ -36,7 +39,8 @@ def module_statements(body: list[ast.stmt]) -> Iterator[Placed]:
 def _inside(placed: Placed) -> Iterator[Placed]:
     statement = placed.statement
     first = placed._replace(conditional=placed.conditional or not isinstance(statement, ast.With | ast.AsyncWith))
-    other = first._replace(alternative_to=placed.alternative_to or statement.lineno)
+    first = first._replace(branched=placed.branched or isinstance(statement, _BRANCHES))
+    other = first._replace(alternative_to=placed.alternative_to or statement.lineno, branched=True)
     if isinstance(statement, ast.If):
         yield from _branches(statement, placed, first, other)
         return
@@ -54,6 +58,7 @@ def _branches(statement: ast.If, placed: Placed, first: Placed, other: Placed) -
     truth = _truth(statement.test)
     if _is_type_checking(statement.test):
         first = first._replace(typing_only=True)
+        other = other._replace(branched=placed.branched)
     elif truth is not None:
         first = other = placed  # one branch runs, the other never does
     if truth is not False:
@@ -74,6 +79,9 @@ def _truth(test: ast.expr) -> bool | None:
             return False
         case ast.Compare(left=ast.Attribute(value=ast.Name(id="sys"), attr="version_info"), ops=[operator]):
             return _compares(operator, test.comparators[0])
+        case ast.Compare(left=ast.Attribute() as asked, ops=[operator], comparators=[ast.Constant(value=value)]):
+            elsewhere = (ast.unparse(asked), value) in (("sys.platform", "win32"), ("os.name", "nt"))
+            return isinstance(operator, ast.NotEq) if elsewhere and isinstance(operator, ast.Eq | ast.NotEq) else None
     return None
 
 

@@ -168,6 +168,16 @@ RULES = (
         better="async def changes(self) -> AsyncIterator[str]:\n    yield 'tea'",
     ),
     Rule(
+        code="HP117",
+        name="service-in-branch",
+        severity="warning",
+        summary="A service is defined in a branch that may not be taken.",
+        why="The plan has it in any case; a worker that imports the module and does not find the class fails.",
+        fix="Define it always. With `replicas=0` it runs only where the settings say so.",
+        example="if os.environ.get('DEBUG'):\n    @service\n    class Tools: ...",
+        better="@service(replicas=0)  # and `replicas = 1` under [services.tools] where it is wanted\nclass Tools: ...",
+    ),
+    Rule(
         code="HP120",
         name="undeclared-handle",
         severity="note",
