@@ -332,7 +332,8 @@ def test_a_cache_of_another_root_is_not_taken_for_ones_own(app: App, tmp_path: P
 def test_the_cache_ignores_itself_in_git(app: App) -> None:
     app.scan()
     assert (app.cache / ".gitignore").read_text() == "*\n"
-    assert app.file.stat().st_mode & 0o077 == 0
+    for private in (app.file, app.cache, app.cache.parent):
+        assert private.stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.parametrize("hindrance", ["file", "folder"])

@@ -186,6 +186,18 @@ def test_a_socket_nobody_listens_on_is_stale(tmp_path: Path) -> None:
     assert "node.sock" in found.found
 
 
+def test_a_scan_cache_that_is_not_to_be_had_is_a_warning(tmp_path: Path) -> None:
+    assert "none yet" in here.check_scan_cache(tmp_path).found
+    (tmp_path / "cache").write_text("in the way")
+    found = here.check_scan_cache(tmp_path)
+    assert (found.health, found.next) == (Health.WARNING, f"rm -r {tmp_path / 'cache'}")
+    assert "every scan reads all files" in found.found
+    (tmp_path / "cache").unlink()
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "scan-1.bin").write_bytes(b"x" * 3_000_000)
+    assert here.check_scan_cache(tmp_path).health == Health.WELL
+
+
 def test_a_taken_port_is_a_warning_that_says_what_happens() -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

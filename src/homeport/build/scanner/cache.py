@@ -108,7 +108,8 @@ def cache_name(root: Path) -> str:
 
 
 def _prepare(folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # a node's data folder is private, too
+    folder.mkdir(mode=0o700, exist_ok=True)
     ignored = folder / ".gitignore"
     if not ignored.exists():
         write_private(ignored, b"*\n")

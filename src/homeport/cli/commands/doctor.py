@@ -60,6 +60,7 @@ def examine(surroundings: Surroundings, node: str | None) -> list[Checked]:
         settings,
         here.check_data_folder(data),
         here.check_stale_files(data),
+        here.check_scan_cache(data),
         here.check_port(config.host, config.port, status.url if status else ""),
         *node_found,
         *(application.check_application(surroundings, node, status) if status is not None else ()),

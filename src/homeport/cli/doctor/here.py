@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from homeport.cli.doctor.finding import Checked, ill, warning, well
-from homeport.cli.human import age, duration, plural
+from homeport.cli.human import age, duration, memory, plural
 
 if TYPE_CHECKING:
     from homeport.cli.surroundings import Client, Surroundings
@@ -82,6 +82,20 @@ def check_stale_files(data: Path) -> Checked:
         f"{plural(len(left), 'file')} of a node that ended without cleaning up: {', '.join(p.name for p in left[:3])}",
         "the next `homeport run` here takes care of them",
     )
+
+
+def check_scan_cache(data: Path) -> Checked:
+    """What scans keep can be written and read, or each scan reads every file anew."""
+    name, folder = "scan cache", data / "cache"
+    if not os.path.lexists(folder):
+        return well(name, "none yet: the next scan makes it")
+    try:
+        kept = [path.stat().st_size for path in folder.iterdir() if path.name.startswith("scan-")]
+    except OSError as error:
+        return warning(name, f"{folder}: {error.strerror}; every scan reads all files", f"rm -r {folder}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return warning(name, f"{folder} cannot be written, so every scan reads all files", f"chmod 700 {folder}")
+    return well(name, f"{memory(sum(kept))} of what {plural(len(kept), 'application')} had in source")
 
 
 def check_port(host: str, port: int, url: str) -> Checked:
