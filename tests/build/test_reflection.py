@@ -80,3 +80,12 @@ def test_costs_count_shared_modules_for_each_that_needs_them(tmp_path: Path) -> 
         assert seen.services[service].modules == tuple(sorted((module, "shared")))
         assert seen.services[service].slowest[0][0] == "shared"
         assert seen.services[service].import_seconds >= 0.05
+
+
+def test_modules_named_as_pythons_own_stand_in_for_nothing_that_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "types.py").write_text("Item = int\n")
+    (tmp_path / "inspect.py").write_text("raise RuntimeError('not the real one')\n")
+    (tmp_path / "stock.py").write_text(GOOD)
+    seen = reflect(scan(".", tmp_path), compare=True)
+    assert seen.findings == ()
+    assert seen.services["stock"].dependencies == ()

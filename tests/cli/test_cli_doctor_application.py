@@ -44,7 +44,7 @@ class App:
 
     def runs(self, digest: str = "", **metadata: str) -> None:
         digest = digest or RegistryFile(self.registry).digest[:16]
-        one = instance("cart-1", "cart", registry=digest, metadata=metadata)
+        one = instance("cart-1", "cart", registry=digest, release=RELEASE, metadata=metadata)
         self.place.client.registry.all_instances = [one]
 
     def examined(self) -> dict[str, Checked]:

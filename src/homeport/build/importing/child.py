@@ -38,7 +38,8 @@ def main(request: str, descriptor: int) -> int:
     """Answer the request in this file through this open descriptor."""
     os.set_inheritable(descriptor, False)  # what user code starts must not keep it open
     asked = msgspec.msgpack.decode(Path(request).read_bytes(), type=ImportRequest)
-    for module in _OF_EVERY_WORKER:
+    # What the comparison needs, too, comes before the application: that may have modules named as Python's own.
+    for module in (*_OF_EVERY_WORKER, *(("homeport.build.live.planned",) if asked.compare else ())):
         try:
             importlib.import_module(module)
         except ImportError:

@@ -39,7 +39,7 @@ def check_application(surroundings: Surroundings, node: str | None, status: Node
         return [ill("registry", found, f"rm {error.path}; the next worker that starts has it written again")]
     rows = registry.rows()
     return [
-        check_registry(registry, instances),
+        check_registry(registry, [one for one in instances if one.release == status.release]),
         check_source(surroundings, registry, rows, status, releases / status.release),
         check_bytecode(rows, instances, releases / status.release, surroundings.environ),
         check_imports(instances),
