@@ -76,6 +76,7 @@ $(INSTALLED_LOWEST): pyproject.toml | $(INSTALLED_DEV)
 	$(BIN)/uv pip compile pyproject.toml --resolution lowest-direct --quiet --no-emit-index-url \
 		--python $(BIN)/python -o .venv-lowest/lowest.txt
 	.venv-lowest/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --editable . \
-		--constraint .venv-lowest/lowest.txt anyio django fastapi grpcio hypothesis pydantic \
+		--constraint .venv-lowest/lowest.txt anyio 'cyclonedx-python-lib[json-validation]>=11' django \
+		dockerfile-parse fastapi grpcio hypothesis packaging pydantic pyyaml \
 		pytest pytest-asyncio pytest-timeout pytest-xdist websockets==15.0
 	@touch $@
