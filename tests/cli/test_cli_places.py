@@ -143,9 +143,9 @@ def test_a_wrong_setting_ends_with_2(homeport: Homeport, place: Place) -> None:
 def test_the_doctor_looks_at_everything_and_finds_this_machine_able(homeport: Homeport) -> None:
     found = homeport("doctor", "--json").value
     names = [one["name"] for one in found]
-    assert names[:10] == [
+    assert names[:11] == [
         *("python", "libraries", "event loop", "open files", "disk", "clock"),
-        *("settings", "data folder", "stale files", "port"),
+        *("settings", "data folder", "stale files", "scan cache", "port"),
     ]
     assert all(one.get("next") for one in found if one["health"] != "well")
 
