@@ -131,7 +131,7 @@ def test_no_bytes_make_it_fail(before: bytes, after: bytes) -> None:
 def test_a_comment_is_found_where_it_was_put(statements: list[str], data: st.DataObject) -> None:
     lines = "\n".join(statements).split("\n")
     at = data.draw(st.integers(0, len(lines) - 1))
-    lines[at] += "  # homeport: ignore[HP201]"
+    lines[at] += "  # homeport: ignore[HP201] because"
     (ignore,) = ignores("\n".join([*lines, ""]).encode())
     assert ignore.line == at + 1
     assert lines[at][ignore.column - 1 : ignore.end_column - 1] == "# homeport: ignore[HP201]"

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homeport.build.diagnostics.comments import ignores
-from homeport.build.diagnostics.finding import Edit
+from homeport.build.diagnostics.finding import Edit, Finding
 from homeport.build.diagnostics.fixes.applying import apply
 from homeport.build.diagnostics.fixes.writing import NotFixed, changed, replace
 from homeport.build.diagnostics.selection import Selection
 from homeport.build.diagnostics.sifting import sift
-from homeport.build.diagnostics.unused import unused_ignores
+from homeport.build.diagnostics.unused import unused_ignores, wrong_ignores
 
 
 def edit(line: int, column: int, end_column: int, text: str, end_line: int = 0) -> Edit:
@@ -145,3 +145,24 @@ def test_the_edit_for_an_unused_comment_leaves_everything_else(line: str, left: 
     (finding,) = unused_ignores(sift((), Selection(), comments, Path("/")).idle, lambda _: source.split("\n"))
     assert finding.code == "HP010"
     assert apply(source, [finding.edits]).text == f"{left}\nb = 2\n"
+
+
+def test_the_edit_for_a_comment_of_which_a_part_is_needed_leaves_that() -> None:
+    source = "a = 1  # homeport: ignore[HP201, HP5, HP3] the bank"
+    used = Finding(severity="warning", path="a.py", line=1, column=1, message="found", code="HP302")
+    comments = {"a.py": ignores(source.encode())}
+    (finding,) = unused_ignores(sift([used], Selection(), comments, Path("/")).idle, lambda _: [source])
+    assert finding.message == "this comment silences nothing of HP201, HP5"
+    assert apply(source, [finding.edits]).text == "a = 1  # homeport: ignore[HP3] the bank"
+
+
+def test_codes_that_no_rule_has_are_told_with_near_ones() -> None:
+    source = b"a = 1  # homeport: ignore[HP201, HP299, H201]\n\nb = 1  # homeport: ignore HP201\n"
+    known = ["HP201", "HP202"]
+    found = list(wrong_ignores({"a.py": ignores(source)}, known))
+    assert [(one.line, one.code, one.message) for one in found] == [
+        (1, "HP011", "'H201' is no code of a finding"),
+        (1, "HP011", "'HP299' is no code of a finding"),
+        (3, "HP011", "codes stand between brackets, and here are none"),
+    ]
+    assert all("write `# homeport: ignore[HP20" in one.hint for one in found)

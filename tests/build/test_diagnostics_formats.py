@@ -74,6 +74,19 @@ def test_full_underlines_every_line_of_a_finding_over_several(tmp_path: Path) ->
     ]
 
 
+def test_full_of_a_long_finding_shows_its_first_lines(tmp_path: Path) -> None:
+    source = "\n".join(f"line_{number}" for number in range(1, 21))
+    long = Finding(severity="error", path="shop/cart.py", line=3, column=6, end_line=20, message="m", code="HP405")
+    ends = Finding(**{**{f: getattr(long, f) for f in long.__struct_fields__}, "end_column": 3})
+    shown = plain(report(tmp_path, ends, source=source)).splitlines()
+    assert [row.split(" | ")[1] for row in shown if row.startswith(tuple("0123456789"))] == [
+        f"line_{number}" for number in range(2, 8)
+    ]
+    assert shown[4:7] == ["  |      ^", "4 | line_4", "  | ^^^^^^"]
+    last = Finding(severity="error", path="shop/cart.py", line=20, column=1, message="m", code="HP405")
+    assert "20 | line_20" in plain(report(tmp_path, last, source=source))
+
+
 def test_columns_count_characters_where_the_parser_counts_bytes(tmp_path: Path) -> None:
     text = 'x = "é漢"; self.pay.now()\n'
     found = Finding(

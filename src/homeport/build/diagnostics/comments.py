@@ -53,9 +53,6 @@ def ignores(source: bytes) -> tuple[Ignore, ...]:
             waiting, first = [], 0
         elif token.type not in _NO_CODE:
             first = first or token.start[0]
-        elif token.type == tokenize.NL and not first:
-            found.extend(_at_statement(waiting, token.start[0], token.start[0]))
-            waiting = []
     found.extend(waiting)
     return tuple(found)
 
