@@ -52,7 +52,7 @@ def measure(app: Path, cache: Path, paths: Sequence[Path], number: int) -> dict[
 
 def edit(paths: Sequence[Path], number: int) -> None:
     """Change files spread over the application, services and others, as somebody does who works on it."""
-    chosen = {paths[(index * len(paths) // CHANGED + number) % len(paths)] for index in range(CHANGED)}
+    chosen = {paths[(index * len(paths) // CHANGED + number + 3) % len(paths)] for index in range(CHANGED)}
     for path in chosen:
         path.write_text(f"{path.read_text()}\n\ndef added_{number}(text: str) -> str:\n    return text.strip()\n")
 
