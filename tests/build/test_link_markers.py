@@ -260,16 +260,18 @@ def test_a_marker_that_is_not_there_is_said(write: Write, name: str, hint: str) 
     assert found.hint.startswith(hint)
 
 
-def test_a_class_marked_from_another_module_is_an_error(scan_app: Scan) -> None:
-    plan = scan_app({"pay.py": PAY, "main.py": f"{DECO}from pay import Pay\nservice(Pay)"})
+@pytest.mark.parametrize("call", ["from pay import Pay\nservice(Pay)", "import pay\nservice(replicas=2)(pay.Pay)"])
+def test_a_class_marked_from_another_module_is_an_error(scan_app: Scan, call: str) -> None:
+    plan = scan_app({"pay.py": PAY, "main.py": f"{DECO}{call}"})
     found = told(plan)[0]
     assert (found.path, found.code, found.severity) == ("main.py", "HP204", "error")
     assert "workers import that class from pay.py" in found.message
 
 
 def test_a_service_made_by_a_call_is_said(scan_app: Scan) -> None:
-    plan = scan_app({"pay.py": f"{DECO}Pay = type('Pay', (), {{}})\nPay = service(Pay)\n@service\n{PAY}"})
-    assert [(found.code, found.line) for found in told(plan)] == [("HP204", 3)]
+    for made in ("Pay = type('Pay', (), {})\nPay = service(Pay)", "\nPay = service(type('Pay', (), {}))"):
+        plan = scan_app({"pay.py": f"{DECO}{made}\n@service\n{PAY}"})
+        assert [(found.code, found.line) for found in told(plan)] == [("HP204", 3)]
 
 
 def test_a_service_inside_a_function_is_said(scan_app: Scan) -> None:
@@ -318,6 +320,10 @@ def test_the_bases_of_a_service_that_contradict_each_other_are_an_error_said_onc
         ("import dataclasses\n@dataclasses.dataclass(frozen=True)\nclass A: ...", False),
         ("from contextlib import contextmanager\n@contextmanager\ndef f(): ...", False),
         ("LIMIT = 3\nother = f(LIMIT)", False),
+        ("import logging\nlog = logging.getLogger(name())", False),
+        ("from os.path import join\nx = join(y)", False),
+        ("x = service(type('X', (), {}))", True),
+        ("x = service(lib.X)", True),
         ("from functools import partial\n@partial(x)\nclass A: ...", True),
         ("import functools\n@functools.partial(x)\nclass A: ...", True),
         ("from lib import dataclass\n@dataclass\nclass A: ...", True),

@@ -42,13 +42,14 @@ def unfollowed(linker: Linker, module: ModuleFacts) -> Iterator[Finding]:
             yield _finding(module, cls.marks[0], "HP114", message, "move it to the top level of the module", "warning")
     for mark, named, target in linker.markers.applied(module):
         if not isinstance(target, LinkedClass):
-            message = f"@{mark.name} is applied to {named}, which is no class statement that the scan can read"
+            what = f"{named}, which is" if named else "what a call makes,"
+            message = f"{mark.name}() is applied to {what} no class statement that the scan can read"
             yield _finding(
                 module, mark, "HP204", message, "write the class as a statement and mark it there", "warning"
             )
         elif target.module.path != module.path:
             message = (
-                f"@{mark.name} is applied to {named} here, but workers import that class from {target.module.path}, "
+                f"{mark.name}() is applied to {named} here, but workers import that class from {target.module.path}, "
                 "where nothing marks it"
             )
             yield _finding(module, mark, "HP204", message, _BY_HAND, "error")

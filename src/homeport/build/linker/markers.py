@@ -88,8 +88,8 @@ class Markers:
         """The calls at the top level of ``module`` that mark something: with what they mark, as named and as found."""
         for applied in module.applied:
             if self._outcomes_of(module, applied.mark):
-                target = self._linker.resolve(module, applied.target, applied.mark.line - 1)
-                yield applied.mark, applied.target, target
+                named, at = applied.target, applied.mark.line - 1
+                yield applied.mark, named, self._linker.resolve(module, named, at) if named else None
 
     def follow(self, module: ModuleFacts, mark: Mark, inside: str = "") -> Symbol | None:
         """What a decorator means where it stands."""

@@ -12,7 +12,7 @@ from homeport.build.scanner.bindings import Binding, Constant, Imported, NameRea
 from homeport.build.scanner.calls import Place
 from homeport.build.scanner.classes import ClassFacts, read_class
 from homeport.build.scanner.exports import Exports
-from homeport.build.scanner.expressions import Mark, read_mark
+from homeport.build.scanner.expressions import Mark, dotted, read_mark
 from homeport.build.scanner.flow import Placed, module_statements
 from homeport.build.scanner.helpers import read_helpers
 from homeport.build.scanner.parsing import Unparsable, parse
@@ -30,10 +30,13 @@ class Applied(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A call at the top level that may decorate a class: ``service(Payments)``, ``service(replicas=2)(Payments)``."""
 
     mark: Mark
-    target: str
+    target: str  # dotted; "" for what another call makes
 
 
-_MARK_NOTHING = frozenset({"abc", "contextlib", "dataclasses", "enum", "functools", "typing", "typing_extensions"})
+_MARK_NOTHING = frozenset(
+    {"abc", "asyncio", "collections", "contextlib", "contextvars", "dataclasses", "datetime", "enum", "functools"}
+    | {"logging", "os", "pathlib", "re", "sys", "threading", "typing", "typing_extensions", "warnings"}
+)
 
 
 class ModuleFacts(msgspec.Struct, kw_only=True, array_like=True, gc=False):
@@ -63,19 +66,19 @@ class ModuleFacts(msgspec.Struct, kw_only=True, array_like=True, gc=False):
         """Whether a scan has to look at it even if nothing leads to it: it may hold a service, or an error."""
         if self.error is not None or any(cls.makes_classes for cls in self.classes.values()):
             return True
-        if any(self._may_be_class(applied.target) for applied in self.applied):
+        if any(self._may_mark(one.mark.name) and self._may_be_class(one.target) for one in self.applied):
             return True
         marks = [cls.marks for cls in (*self.classes.values(), *self.local_classes)]
         marks.extend(function.marks for function in self.marked_functions)
         return any(self._may_mark(mark.name) for of_one in marks for mark in of_one)
 
     def _may_mark(self, name: str) -> bool:
-        """Whether a decorator may make a service; the usual ones of the standard library do not."""
+        """Whether a call or decorator may make a service; what the standard library has does not."""
         first, _, rest = name.partition(".")
         binding = self.names.get(first)
         if not isinstance(binding, Imported) or first in self.earlier or first in self.fallbacks or self.stars:
             return True
-        return binding.module not in _MARK_NOTHING or "partial" in (binding.name, rest)
+        return binding.module.partition(".")[0] not in _MARK_NOTHING or "partial" in (binding.name, rest)
 
     def _may_be_class(self, name: str) -> bool:
         binding = self.names.get(name)
@@ -151,8 +154,10 @@ def _note_classes(facts: ModuleFacts, name: str, found: Iterable[ClassFacts], pl
 
 def _applied(call: ast.Call) -> Iterator[Applied]:
     match call:
-        case ast.Call(func=func, args=[ast.Name(id=target)], keywords=[]) if not target.startswith("__"):
-            yield Applied(read_mark(func), target)
+        case ast.Call(func=func, args=[ast.Name() | ast.Attribute() | ast.Call() as target], keywords=[]):
+            name = dotted(target)
+            if (name or isinstance(target, ast.Call)) and not name.startswith("__"):
+                yield Applied(read_mark(func), name)
 
 
 def _note_imports(facts: ModuleFacts, statement: ast.Import | ast.ImportFrom, package: list[str]) -> None:
