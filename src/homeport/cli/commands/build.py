@@ -58,6 +58,9 @@ def build(
     verify: Annotated[
         bool, options.flag("--verify", help="Stop if what is imported differs from the source.", panel=HOW)
     ] = False,
+    report: Annotated[
+        bool, options.flag("--report", help="Show what each service imports, and what that costs.", panel=HOW)
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Make one file that runs TARGET anywhere.
@@ -70,7 +73,7 @@ def build(
 
       homeport build
       homeport build shop -o out --name shop
-      homeport build shop --verify
+      homeport build shop --verify --report
       homeport build shop --binary
     """
     import time
@@ -85,9 +88,11 @@ def build(
 
     from homeport.build.packager.artefact import prepare
     from homeport.build.packager.environment import Environment
+    from homeport.build.report import report as build_report
+    from homeport.cli.build_report import print_report
 
-    if static and verify:
-        raise typer.BadParameter("to verify is to import the services", param_hint="--static")
+    if static and (verify or report):
+        raise typer.BadParameter("--verify and --report import the services", param_hint="--static")
     application = _application(target, surroundings)
     reflection = None if static else _reflected(terminal, application, verify=verify)
     environment, folder = Environment(), surroundings.cwd() / output
@@ -95,10 +100,14 @@ def build(
     prepared = prepare(msgspec.structs.replace(order, binary=binary, shebang=shebang), environment)
     _tell_findings(terminal, application.plan.root, prepared.findings, stop=True)
     built = _made(terminal, prepared, environment)
+    costs = build_report(application.plan, reflection) if report and reflection is not None else None
     if as_json:
-        terminal.value(_as_json(built, time.monotonic() - began))
+        terminal.value(_as_json(built, time.monotonic() - began) | ({"report": costs} if costs else {}))
     else:
         _tell(terminal, built, time.monotonic() - began)
+        if costs is not None:
+            terminal.say("")
+            print_report(terminal, costs)
 
 
 def _need_tools(binary: bool) -> None:
