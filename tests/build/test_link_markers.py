@@ -212,6 +212,11 @@ def test_a_wrapper_that_cannot_be_followed_is_said_where_it_marks(
         ("from lib import our_service", "note", "lib.our_service is not part of this application"),
         ("from other import *", "warning", "nothing in this file says what the decorator is"),
         ("class our_service:\n    def __init__(self, cls): ...", "warning", "our_service is a class"),
+        (
+            "class R:\n    def our(self): ...\nr = R()\nour_service = r.our",
+            "warning",
+            "pay.r.our is an attribute of a value",
+        ),
         ("our_service = lib()", "warning", "our_service is what lib() returned"),
         (f"{DECO}def our_service(cls):\n{MUCH}    return service(cls)", "warning", "does too much to be followed"),
         (f"{DECO}def our_service(cls):\n{MUCH}    return cls", "", ""),
@@ -250,6 +255,16 @@ def test_what_is_named_in_the_settings_counts_as_service(write: Write) -> None:
         plan = scan(".", write(files), markers=[name])
         assert [(service.name, service.replicas) for service in plan.services] == [("pay", 3)]
         assert told(plan) == []
+
+
+def test_the_method_of_an_object_may_be_named_in_the_settings(write: Write) -> None:
+    files = {
+        "shop/main.py": "from lib import Registry\nregistry = Registry()",
+        "shop/pay.py": f"from shop.main import registry\n@registry.mark(replicas=3)\n{PAY}",
+    }
+    plan = scan(".", write(files), markers=["shop.main.registry.mark"])
+    assert [(service.name, service.replicas) for service in plan.services] == [("pay", 3)]
+    assert told(plan) == []
 
 
 @pytest.mark.parametrize(("name", "hint"), [("shop.deco.ours", "did you mean our"), ("shop.deco.x", "write module")])

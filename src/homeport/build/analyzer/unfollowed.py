@@ -14,6 +14,7 @@ from homeport.build.linker.symbols import (
     LinkedModule,
     Outside,
     Symbol,
+    Unfollowed,
     full_name,
 )
 from homeport.build.scanner.bindings import OwnFunction
@@ -42,8 +43,8 @@ def unfollowed(linker: Linker, module: ModuleFacts) -> Iterator[Finding]:
             yield _finding(module, cls.marks[0], "HP114", message, "move it to the top level of the module", "warning")
     for mark, named, target in linker.markers.applied(module):
         if not isinstance(target, LinkedClass):
-            what = f"{named}, which is" if named else "what a call makes,"
-            message = f"{mark.name}() is applied to {what} no class statement that the scan can read"
+            what = named or "the result of a call"
+            message = f"{mark.name}() is applied to {what}, and the scan can read only class statements"
             yield _finding(
                 module, mark, "HP204", message, "write the class as a statement and mark it there", "warning"
             )
@@ -144,6 +145,8 @@ def _why_unfollowed(symbol: Symbol | None) -> str:
             return "" if name.startswith("homeport.") else f"{name} is not part of this application"
         case LinkedCall():
             return f"{symbol.name} is what {symbol.call.name}() returned"
+        case Unfollowed(name):
+            return f"{name} is an attribute of a value, which is not followed"
         case LinkedClass():
             return f"{symbol.cls.name} is a class, and only functions are followed"
         case LinkedFunction() | LinkedModule() | LinkedConstant():

@@ -16,6 +16,8 @@ from homeport.build.linker.symbols import (
     LinkedModule,
     Outside,
     Symbol,
+    Unfollowed,
+    full_name,
     outside,
 )
 from homeport.build.scanner.bindings import (
@@ -91,7 +93,9 @@ def _attributes(find: Finder, symbol: Symbol, names: list[str]) -> _Steps:
                 found = (yield _Question(module, name, None)) or _submodule(find, module, name)
             case LinkedClass(module, cls):
                 inner = module.classes.get(f"{cls.qualname}.{name}")
-                found = LinkedClass(module, inner) if inner is not None else None
+                found = LinkedClass(module, inner) if inner is not None else Unfollowed(f"{full_name(found)}.{name}")
+            case LinkedCall() | LinkedFunction() | Unfollowed():
+                found = Unfollowed(f"{full_name(found)}.{name}")
             case _:
                 return None
     return found

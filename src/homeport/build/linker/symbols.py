@@ -57,7 +57,13 @@ class Outside(msgspec.Struct, frozen=True):
     name: str
 
 
-Symbol = LinkedClass | LinkedModule | LinkedFunction | LinkedCall | LinkedConstant | Outside
+class Unfollowed(msgspec.Struct, frozen=True):
+    """An attribute of a value of the application, by the name that leads to it: ``shop.app.registry.service``."""
+
+    name: str
+
+
+Symbol = LinkedClass | LinkedModule | LinkedFunction | LinkedCall | LinkedConstant | Outside | Unfollowed
 
 # Where each public name really lives: authors may import either.
 _OWN_NAMES = {
@@ -81,7 +87,7 @@ def full_name(symbol: Symbol) -> str:
             return f"{symbol.module.module}.{symbol.name}"
         case LinkedModule():
             return symbol.module.module
-        case Outside():
+        case Outside() | Unfollowed():
             return symbol.name
         case LinkedConstant():
             return ""
