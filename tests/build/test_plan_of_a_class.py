@@ -174,3 +174,7 @@ def test_a_class_that_cannot_be_served_is_refused_where_it_stands(cls: type, mes
 
 def test_a_service_without_dependencies_has_none() -> None:
     assert planned_service(Payments).dependencies == ()
+
+
+def test_the_methods_are_those_of_the_scan() -> None:
+    assert [method.name for method in planned_service(Checkout).methods] == ["audit", "buy", "count"]

@@ -15,8 +15,10 @@ import msgspec
 
 from homeport.authoring.service import is_service, options_of
 from homeport.build.analyzer.definition import NO_METHODS_HINT, no_methods
-from homeport.build.analyzer.dependencies import Helper, Member, Site, Target, analyze
+from homeport.build.analyzer.dependencies import Helper, Member, Site, Target, analyze, effective_functions
 from homeport.build.analyzer.marked import StaticScope, static_target
+from homeport.build.analyzer.methods import served_methods as methods_in_source
+from homeport.build.analyzer.topics import listeners, published_topics, timers
 from homeport.build.linker.arguments import UNKNOWN, filled
 from homeport.build.linker.names import TRANSPARENT_BASES, LinkedClass, Linker, Outside
 from homeport.build.live.introspection import allows_none, introspected_member, unwrap_class
@@ -50,6 +52,7 @@ def planned_service(cls: type) -> PlannedService:
     for finding in analysis.findings:
         if finding.severity == "error":
             raise DefinitionError(f"{finding.path}:{finding.line}: {finding.message}; {finding.hint}")
+    functions = tuple(effective_functions(members))
     planned = PlannedService(
         name=options.name,
         location=location,
@@ -59,6 +62,10 @@ def planned_service(cls: type) -> PlannedService:
         singleton=options.singleton,
         public=options.public,
         dependencies=tuple(_as_the_scan_names_it(dependency, cls) for dependency in analysis.dependencies),
+        methods=tuple(method.planned for method in methods_in_source(members).values()),
+        listens=listeners(functions),
+        publishes=published_topics(functions),
+        every=timers(functions),
         files=(location.path,),
     )
     return without_present(planned, cls)
