@@ -184,6 +184,30 @@ def test_what_lies_beyond_the_scope_is_watched_too(app: App) -> None:
 
 
 @pytest.mark.usefixtures("settled")
+def test_what_no_import_could_mean_changes_nothing(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    app.write("shop/__init__.py", "")
+    app.write("shop/pay.py", SERVICE.format(name="Pay", other="stock"))
+    scan("shop", app.root, cache=app.cache)
+    app.write("shop/data/rows/a.csv", "1,2")
+    app.write("shop/__pycache__/pay.pyc", "")
+    app.write("shop/.hidden/pay.py", "")
+    app.write("beside.py", "LIMIT = 1")
+    (app.root / "aside").mkdir()
+    monkeypatch.setattr(Sources, "mattering", lambda _: pytest.fail("looked at files again"))
+    assert [service.name for service in scan("shop", app.root, cache=app.cache).services] == ["pay"]
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_folder_that_gets_its_first_source_file_may_be_what_is_imported(app: App) -> None:
+    (app.root / "lib").mkdir()
+    app.write("cart.py", SERVICE.format(name="Cart", other="stock").replace("from base", "from lib.base"))
+    assert app.scan() == app.fresh()
+    app.write("lib/base.py", "class Base:\n    async def more(self): return await self.bank.go()\n")
+    assert app.scan() == app.fresh()
+    assert "bank" in [one.service for one in app.scan().services[0].dependencies]
+
+
+@pytest.mark.usefixtures("settled")
 def test_each_target_and_setting_has_a_plan_of_its_own(app: App) -> None:
     for _ in range(2):
         for target, exclude in ((".", ()), ("cart.py", ()), ("cart.py:Cart", ()), (".", ("stock.py",))):

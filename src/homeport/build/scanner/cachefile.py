@@ -51,7 +51,7 @@ class KeptPlan(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     names: bytes  # digest of the names of files and folders in the scope
     times: bytes  # digest of the identities of its files; empty: these are not to be trusted yet
     contents: bytes  # digest of their contents
-    folders: dict[str, bytes]  # beyond the scope: digest of the names in them
+    lookups: dict[str, dict[str, bool]]  # beyond the scope: names looked for in each folder, and whether it has them
     files: dict[str, tuple[Identity, bytes]]  # beyond the scope: identity and digest of content
     plan: Part
     analysis: Part | None  # what it came of, module by module

@@ -14,7 +14,7 @@ from homeport.build.plan import Plan
 from homeport.build.scanner.cache import ScanCache
 from homeport.build.scanner.cachefile import KeptPlan, Part, encode
 from homeport.build.scanner.store import FactsStore, FreshPlan, Trust, is_text
-from homeport.build.scanner.tree import FileTree, Identity, Listing, identity_at
+from homeport.build.scanner.tree import FileTree, Identity, identity_at
 
 _PLANS = 4  # of one root: several targets or settings in turn
 _NOT_YET = Part(0, 0, b"")
@@ -67,7 +67,7 @@ class PlanMemory:
     def earlier(self, asked: bytes) -> Earlier | None:
         """What came of the same question when the same files were there, with contents of then."""
         for kept in self._plans:
-            if kept.asked != asked or kept.names != self._names() or not self._same_folders(kept):
+            if kept.asked != asked or kept.names != self._names() or not self._same_lookups(kept):
                 continue
             analysis, digests = self._part(kept.analysis), self._part(kept.digests)
             if analysis is not None and digests is not None:
@@ -122,11 +122,10 @@ class PlanMemory:
         entries = [self._store.entry(path, found) for path, found in self._scope.items()]
         # What came of earlier work hangs on what that looked at.
         looked_at = (*self._store.paths, *(self._earlier.files if self._earlier is not None else ()))
-        listed = (*self._tree.listings, *(self._earlier.folders if self._earlier is not None else ()))
         beyond = {path: self._store.entry(path) for path in looked_at if path not in self._scope}
-        folders = {path: _names_in(path, self._tree.listing(path)) for path in listed if path not in self._folders}
+        lookups = self._lookups()
         contents = self._contents(self._scope, only_kept=False)
-        if contents is None or not all(map(is_text, (*beyond, *folders))):
+        if contents is None or not all(map(is_text, (*beyond, *lookups))):
             return None
         settled = all(entry.settled for entry in chain(entries, beyond.values()))
         return KeptPlan(
@@ -134,18 +133,26 @@ class PlanMemory:
             names=self._names(),
             times=_times(self._scope, (entry.identity for entry in entries)) if settled else b"",
             contents=contents,
-            folders=folders,
+            lookups=lookups,
             files={path: (entry.identity, entry.digest) for path, entry in beyond.items()},
             plan=_NOT_YET,
             analysis=None,
             digests=None,
         )
 
-    def _same_folders(self, kept: KeptPlan) -> bool:
-        return all(_names_in(folder, self._tree.listing(folder)) == names for folder, names in kept.folders.items())
+    def _lookups(self) -> dict[str, dict[str, bool]]:
+        asked = {folder: set(names) for folder, names in self._tree.asked.items() if folder not in self._folders}
+        for folder, names in (self._earlier.lookups if self._earlier is not None else {}).items():
+            asked.setdefault(folder, set()).update(names)
+        return {folder: {name: self._tree.has(folder, name) for name in names} for folder, names in asked.items()}
+
+    def _same_lookups(self, kept: KeptPlan) -> bool:
+        return all(
+            self._tree.has(folder, name) == was for folder, names in kept.lookups.items() for name, was in names.items()
+        )
 
     def _same_beyond(self, kept: KeptPlan) -> bool:
-        if not self._same_folders(kept):
+        if not self._same_lookups(kept):
             return False
         for path, (found, digest) in kept.files.items():
             if self._trust == "times" and kept.times and identity_at(self._tree.at(path)) == found:
@@ -156,8 +163,7 @@ class PlanMemory:
         return True
 
     def _names(self) -> bytes:
-        listed = b"".join(_names_in(folder, self._tree.listing(folder)) for folder in sorted(self._folders))
-        return _digest(listed)
+        return _digest(_joined(chain.from_iterable(map(self._tree.names, sorted(self._folders)))))
 
     def _times(self) -> bytes:
         return _times(self._scope, self._scope.values())
@@ -180,10 +186,6 @@ def asked_digest(scope: Path, *asked: object) -> bytes:
 
 def _times(paths: Iterable[str], identities: Iterable[Identity]) -> bytes:
     return _digest(_joined(paths), encode([*identities]))
-
-
-def _names_in(folder: str, listing: Listing) -> bytes:
-    return _digest(_joined([folder, *sorted(listing.folders), ".", *sorted(listing.sources), listing.error]))
 
 
 def _joined(names: Iterable[str]) -> bytes:

@@ -32,11 +32,26 @@ class FileTree:
         self._root = root
         self._real_root = f"{os.path.realpath(root)}/"
         self._listings: dict[str, Listing] = {}
+        self._sourceless: set[str] = set()  # folders that were walked, and that hold no source file anywhere
+        self.asked: dict[str, set[str]] = {}  # names looked for, by folder: `shop` is a folder, `shop.py` a file
 
     @property
     def listings(self) -> dict[str, Listing]:
         """All folders looked into so far, by path."""
         return self._listings
+
+    def names(self, folder: str) -> list[str]:
+        """What may be imported from a folder: source files, and folders that lead to some."""
+        if folder in self._sourceless:
+            return []
+        listing, prefix = self.listing(folder), f"{folder}/" if folder else ""
+        leading = sorted(name for name in listing.folders if prefix + name not in self._sourceless)
+        return [folder, listing.error, *leading, *sorted(listing.sources)]
+
+    def has(self, folder: str, name: str) -> bool:
+        """Whether a folder holds this folder or source file."""
+        listing = self.listing(folder)
+        return name in (listing.sources if name.endswith(".py") else listing.folders)
 
     def at(self, path: str) -> str:
         """The same path, absolute."""
@@ -51,24 +66,26 @@ class FileTree:
     def find(self, module: str) -> str | None:
         """The file of a module below the root; the empty string for a folder without ``__init__.py``; None: none."""
         folder, _, name = module.replace(".", "/").rpartition("/")
-        holder = self._folder_of(folder)
-        if holder is None:
+        if not self._leads_to(folder):
             return None
         below = f"{folder}/{name}" if folder else name
-        if name in holder.folders and "__init__.py" in self.listing(below).sources:
+        is_folder = self._finds(folder, name) and below not in self._sourceless
+        if is_folder and self._finds(below, "__init__.py"):
             return f"{below}/__init__.py"
-        if f"{name}.py" in holder.sources:
+        if self._finds(folder, f"{name}.py"):
             return f"{below}.py"
-        return "" if name in holder.folders else None
+        return "" if is_folder else None
 
-    def _folder_of(self, folder: str) -> Listing | None:
-        """The listing of a folder, unless one above it does not even have its name."""
-        known = self._listings.get(folder)
-        if known is not None or not folder:
-            return known or self.listing("")
+    def _leads_to(self, folder: str) -> bool:
+        """Whether each part of the path is in the folder above it."""
+        if not folder or folder in self._listings:
+            return True
         above, _, name = folder.rpartition("/")
-        holder = self._folder_of(above)
-        return self.listing(folder) if holder is not None and name in holder.folders else None
+        return self._leads_to(above) and self._finds(above, name)
+
+    def _finds(self, folder: str, name: str) -> bool:
+        self.asked.setdefault(folder, set()).add(name)
+        return self.has(folder, name)
 
     def walk(self, scope: str, exclusion: Exclusion) -> Iterator[tuple[str, Identity]]:
         """The application's own source files in and below a folder, in no particular order.
@@ -77,18 +94,22 @@ class FileTree:
         link to a folder is followed when it leads out of the root, and each folder out there is looked into once.
         """
         pending, seen_outside = [(scope, False)], set[tuple[int, int]]()
+        walked, sourceful = list[str](), set[str]()
         while pending:
             folder, outside = pending.pop()
             listing, entries = self._list(folder)
+            walked.append(folder)
             if folder != scope and listing.foreign:
                 continue
+            if listing.sources or listing.error:
+                sourceful.add(folder)
             prefix = f"{folder}/" if folder else ""
             for entry in entries:
                 name, path = entry.name, prefix + entry.name
                 in_folders = name in listing.folders
                 if exclusion.skips(name, path) or is_for_tests(name, folder=in_folders):
-                    continue
-                if not in_folders:
+                    sourceful.add(folder)  # what it may lead to is not looked at
+                elif not in_folders:
                     found = _identity_of(entry)
                     if found is not None:
                         yield path, found
@@ -96,6 +117,17 @@ class FileTree:
                     pending.append((path, False))
                 elif self._leads_out(entry, seen_outside):
                     pending.append((path, True))
+                else:
+                    sourceful.add(folder)
+        self._note_sourceless(walked, sourceful)
+
+    def _note_sourceless(self, walked: list[str], sourceful: set[str]) -> None:
+        """Folders of data come and go while an application runs: to imports they are as good as not there."""
+        for folder in reversed(walked):  # the inner ones first
+            if folder in sourceful:
+                sourceful.add(folder.rpartition("/")[0])
+            else:
+                self._sourceless.add(folder)
 
     def _leads_out(self, entry: os.DirEntry[str], seen: set[tuple[int, int]]) -> bool:
         """Whether a folder lies outside the root, and not above it, and was not ``seen`` before."""
