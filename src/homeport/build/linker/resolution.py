@@ -168,11 +168,19 @@ def _follow(find: Finder, module: ModuleFacts, name: str, binding: Binding) -> _
         case OwnFunction():
             return LinkedFunction(module, name, binding)
         case Made():
-            return LinkedCall(module, name, binding.call)
+            before = (yield from _dotted(find, module, name, binding.line - 1)) if _is_made_of(binding, name) else None
+            if isinstance(before, LinkedClass):  # `Cart = service(Cart)` decorates it
+                return before
+            return LinkedCall(module, name, binding.call) if binding.call.name else None
         case Constant():
             return LinkedConstant(binding.value)
         case Defined():
             return None
+
+
+def _is_made_of(made: Made, name: str) -> bool:
+    """Whether it is what a name stood for before, given to something."""
+    return made.call.named.get("0") == name and len(made.call.positional) == 1 and not made.call.options
 
 
 def _alias(find: Finder, module: ModuleFacts, name: str, alias: Alias) -> _Steps:

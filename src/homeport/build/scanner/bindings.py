@@ -159,7 +159,7 @@ class NameReader:
                     module = alias.name if alias.asname else alias.name.partition(".")[0]
                     yield alias.asname or module, Imported(module, "", line)
             case ast.Assign(targets=[ast.Name(id=name)]) if not isinstance(statement.value, ast.Lambda):
-                yield name, _assigned(statement.value, line, conditional)
+                yield name, _decorated(name, statement.value) or _assigned(statement.value, line, conditional)
             case ast.ClassDef():
                 yield statement.name, OwnClass(statement.name, line)
             case ast.FunctionDef() | ast.AsyncFunctionDef():
@@ -214,6 +214,21 @@ def _assigned(value: ast.expr, line: int, conditional: bool) -> Binding:
         return Alias(read.name, line, optional=read.optional)
     plain = plain_value(value)
     return Defined(line) if conditional or plain is UNREAD else Constant(plain, line)
+
+
+def _decorated(name: str, value: ast.expr) -> Binding | None:
+    """``Cart = service(replicas=2)(Cart)``, ``Cart = logged(service(Cart))``."""
+    inner, calls = value, 0
+    while isinstance(inner, ast.Call) and len(inner.args) == 1 and not inner.keywords:
+        inner, calls = inner.args[0], calls + 1
+    if not (isinstance(value, ast.Call) and isinstance(inner, ast.Name) and inner.id == name):
+        return None
+    if calls == 1 and dotted(value.func):
+        return None  # read as any other call
+    at = Mark(
+        name="", called=True, positional=(None,), named={"0": name}, line=value.lineno, column=value.col_offset + 1
+    )
+    return Made(at, value.lineno)
 
 
 def _unpacks(statement: ast.stmt) -> bool:
