@@ -189,6 +189,63 @@ def test_the_guard_may_be_known_by_another_name() -> None:
     ]
 
 
+CART = "class Cart:\n    async def pay(self):\n        await self.payments.process()\n"
+DECLARED = CART.replace("Cart:\n", 'Cart:\n    payments: "Payments"\n\n')
+BLOCK = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n"
+GUARDED = "if TYPE_CHECKING:\n    from shop.payments import Payments\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", f"from typing import TYPE_CHECKING\n\n{GUARDED}\n"),
+        ("# Ours.\n", f"# Ours.\n\nfrom typing import TYPE_CHECKING\n\n{GUARDED}\n"),
+        ('"""Carts."""\n\n\n', f'"""Carts."""\n\nfrom typing import TYPE_CHECKING\n\n{GUARDED}\n\n'),
+        ("import os\n\n\n", f"import os\nfrom typing import TYPE_CHECKING\n\n{GUARDED}\n\n"),
+        ("import os\n", f"import os\nfrom typing import TYPE_CHECKING\n\n{GUARDED}\n"),
+        ("import x\n\n\n", f"from typing import TYPE_CHECKING\n\nimport x\n\n{GUARDED}\n\n"),
+        ("from zlib import a\n\n\n", f"from typing import TYPE_CHECKING\nfrom zlib import a\n\n{GUARDED}\n\n"),
+        (
+            "from typing import TYPE_CHECKING as TC\n\n\n",
+            "from typing import TYPE_CHECKING as TC\n\nif TC:\n    from shop.payments import Payments\n\n\n",
+        ),
+        (
+            "from typing import (\n    Any,\n)\n\n\n",
+            f"from typing import (\n    Any,\n)\nfrom typing import TYPE_CHECKING\n\n{GUARDED}\n\n",
+        ),
+        (
+            "from typing import Any  # for later\n\n\n",
+            f"from typing import Any  # for later\nfrom typing import TYPE_CHECKING\n\n{GUARDED}\n\n",
+        ),
+        (
+            f"{BLOCK}    import os\n\n",
+            f"{BLOCK}    import os\n    from shop.payments import Payments\n\n",
+        ),
+        (
+            f"{BLOCK}    from shop.z import Z\n    from . import a\n    from .z import z\n\n",
+            f"{BLOCK}    from shop.z import Z\n    from . import a\n"
+            "    from .payments import Payments\n    from .z import z\n\n",
+        ),
+    ],
+)
+def test_the_import_stands_where_a_sorter_of_imports_would_put_it(before: str, after: str) -> None:
+    assert declared(before + CART) == after + DECLARED
+
+
+@pytest.mark.parametrize(
+    ("path", "imports"),
+    [
+        ("shop/__init__.py", "from .payments import Payments"),
+        ("shop/__init__.py", "from shop.payments import Payments"),
+        ("shop/carts/cart.py", "from ..payments import Payments"),
+        ("shop/carts/__init__.py", "from ..payments import Payments"),
+    ],
+)
+def test_relative_imports_are_followed_from_where_the_file_is(path: str, imports: str) -> None:
+    expected = CART.replace("Cart:\n", "Cart:\n    payments: Payments\n\n")
+    assert declared(f"{imports}\n{CART}", path=path) == f"{imports}\n{expected}"
+
+
 def test_typing_is_imported_beside_what_comes_from_it_already() -> None:
     result = declared(
         """\
@@ -285,11 +342,10 @@ def test_where_there_is_no_place_for_it_nothing_is_written(body: str) -> None:
 
 
 IMPORTS = ["import os", "from typing import Any", "from __future__ import annotations", "import typing", "x = 1"]
-BLOCK = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import shop.x"
 
 
 @given(
-    top=st.lists(st.sampled_from(["'''Doc.'''", "# note", "", *IMPORTS, BLOCK]), max_size=5),
+    top=st.lists(st.sampled_from(["'''Doc.'''", "# note", "", *IMPORTS, f"{BLOCK}    import shop.x"]), max_size=5),
     head=st.sampled_from(["", "    '''Doc.'''\n", "    '''Doc.'''\n\n", "    a: int\n", "    # c\n", "    b = 1\n"]),
     between=st.sampled_from(["", "\n", "\n\n"]),
     end=st.sampled_from(["\n", "\r\n"]),

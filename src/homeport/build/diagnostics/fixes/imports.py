@@ -74,10 +74,10 @@ class Imports:
         block = "".join(f"{indent}{text}\n" for text in lines)
         before = [] if guard else list(self._import_guard(line))
         text = f"if {guard or 'TYPE_CHECKING'}:\n{block}{'' if self._is_empty(line) else EMPTY}"
-        if line > 1 and (before or not self._is_empty(line - 1)):
+        if before or (line > 1 and not self._is_empty(line - 1)):
             text = f"\n{text}"
         # Two insertions at one place are one.
-        here = "".join(edit.text for edit in before if edit.line == line and edit.end_line == line)
+        here = "".join(edit.text for edit in before if edit.line == line)
         yield from (edit for edit in before if edit.line != line)
         yield self._insert(line, here + text)
 
