@@ -46,8 +46,7 @@ def check(
 ) -> None:
     """Check the services of TARGET and the calls between them.
 
-    The source is read, and imported only for --against. The exit code is 1 with errors or warnings; notes alone leave
-    it at 0.
+    The source is read, and imported only for --against. Errors and warnings make the exit code 1, notes do not.
 
     Examples:
 
