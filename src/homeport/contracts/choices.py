@@ -65,7 +65,7 @@ def _alternatives(options: tuple[Any, ...]) -> type[Alternatives]:
     schemas = [follow(schema, described.definitions) for schema in described.schemas]
     for later in range(1, len(options)):
         for earlier in range(later):
-            if not _never_takes(schemas[earlier], schemas[later], described.definitions):
+            if not never_takes(schemas[earlier], schemas[later], described.definitions):
                 first, second = type_name(options[earlier]), type_name(options[later])
                 raise Unfit(
                     "",
@@ -75,7 +75,7 @@ def _alternatives(options: tuple[Any, ...]) -> type[Alternatives]:
     return type("Alternatives", (Alternatives,), {"options": options, "shown": shown})
 
 
-def _never_takes(reader: Schema, written: Schema, definitions: dict[str, Schema]) -> bool:
+def never_takes(reader: Schema, written: Schema, definitions: dict[str, Schema]) -> bool:
     """Whether data of ``written`` certainly fails to decode as ``reader``."""
     kinds = {reader.get("type"), written.get("type")}
     if len(kinds) == 2:

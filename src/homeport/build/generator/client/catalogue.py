@@ -59,7 +59,13 @@ class Catalogue:
 def is_class(definition: Schema) -> bool:
     """Whether a definition becomes a class of its own: a record, a row or an enumeration."""
     record = definition.get("type") == "object" and "properties" in definition
-    return record or "enum" in definition or "prefixItems" in definition
+    return record or is_enumeration(definition) or "prefixItems" in definition
+
+
+def is_enumeration(definition: Schema) -> bool:
+    """Whether a definition is one that msgspec can read: of texts alone, or of whole numbers alone."""
+    kinds = {type(value) for value in definition.get("enum", ())}
+    return kinds in ({str}, {int})
 
 
 def constant(schema: Schema) -> Any:

@@ -8,7 +8,7 @@ from homeport.build.generator.client.catalogue import Catalogue, Error, error_sc
 from homeport.build.generator.client.defaults import Defaults
 from homeport.build.generator.client.spelling import Imports
 from homeport.build.generator.client.text import call, docstring, module
-from homeport.build.generator.client.types import Types, repr_of
+from homeport.build.generator.client.types import Types, or_none, repr_of
 
 
 def errors_module(catalogue: Catalogue) -> str:
@@ -36,4 +36,4 @@ def _error(error: Error, catalogue: Catalogue, imports: Imports) -> Iterator[str
         elif (default := defaults.expression(field)) is not None:
             yield f"    {name}: {annotation} = {default}"
         else:
-            yield f"    {name}: {annotation} | None = None"
+            yield f"    {name}: {or_none(annotation)} = None"

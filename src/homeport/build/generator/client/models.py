@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from homeport.build.generator.client.catalogue import Catalogue, Model, constant
+from homeport.build.generator.client.catalogue import Catalogue, Model, constant, is_enumeration
 from homeport.build.generator.client.defaults import Defaults, member_names
 from homeport.build.generator.client.spelling import Imports, attribute_name, distinct
 from homeport.build.generator.client.text import call, docstring, module
-from homeport.build.generator.client.types import Types, repr_of
+from homeport.build.generator.client.types import Types, or_none, repr_of
 from homeport.contracts.api import Schema
 
 
 def models_module(catalogue: Catalogue) -> str:
     """The text of ``models.py``."""
     imports = Imports()
-    enumerations = [model for model in catalogue.models.values() if "enum" in model.definition]
-    others = [model for model in catalogue.models.values() if "enum" not in model.definition]
+    enumerations = [model for model in catalogue.models.values() if is_enumeration(model.definition)]
+    others = [model for model in catalogue.models.values() if not is_enumeration(model.definition)]
     # Enumerations first: defaults of fields are members of theirs.
     blocks = [list(_Writer(model, catalogue, imports).lines()) for model in (*enumerations, *others)]
     return module("The values that the services take and give.", imports, blocks)
@@ -34,7 +34,7 @@ class _Writer:
 
     def lines(self) -> Iterator[str]:
         self._imports.enter(())
-        if "enum" in self._definition:
+        if is_enumeration(self._definition):
             yield from self._enumeration()
         elif "prefixItems" in self._definition:
             yield from self._row()
@@ -77,11 +77,14 @@ class _Writer:
         yield from self._doc(blank=bool(columns))
         needed = self._definition.get("minItems", len(columns)) - bool(self._model.tag_field)
         for index, schema in enumerate(columns):
-            text = f"    item_{index}: {self._types.annotation(schema)}"
-            if index >= needed:
-                default = self._defaults.expression(schema)
-                text += f" = {default}" if default is not None else " | None = None"
-            yield text
+            annotation = self._types.annotation(schema)
+            default = self._defaults.expression(schema)
+            if index < needed:
+                yield f"    item_{index}: {annotation}"
+            elif default is not None:
+                yield f"    item_{index}: {annotation} = {default}"
+            else:
+                yield f"    item_{index}: {or_none(annotation)} = None"
         if not columns:
             yield "    pass"
 
@@ -113,7 +116,7 @@ class _Writer:
         if "default" not in schema:
             return f"{annotation} | {msgspec}.UnsetType", f"default={msgspec}.UNSET"
         if schema["default"] is None:  # pydantic lets a default be what the type does not allow
-            return f"{annotation} | None", "default=None"
+            return or_none(annotation), "default=None"
         return annotation, f"default_factory={self._factory(schema['default'], annotation)}"
 
     def _factory(self, default: Any, annotation: str) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from homeport.build.generator.client.catalogue import Catalogue, is_class
+from homeport.build.generator.client.catalogue import Catalogue, is_class, is_enumeration
 from homeport.build.generator.client.spelling import Imports
 from homeport.contracts.api import Contract, Schema
+from homeport.contracts.choices import never_takes
+from homeport.contracts.reading import follow
 
 _FORMATS = {
     "date-time": ("datetime", "datetime"),
@@ -22,7 +25,6 @@ _NUMBERS |= {"multipleOf": "multiple_of"}
 _TEXTS = {"minLength": "min_length", "maxLength": "max_length", "pattern": "pattern"}
 _ARRAYS = {"minItems": "min_length", "maxItems": "max_length"}
 _MAPS = {"minProperties": "min_length", "maxProperties": "max_length"}
-_ONE_OF_A_KIND = ("text", "int", "array", "object")  # msgspec tells members of a union apart by these
 
 
 class Spelt(NamedTuple):
@@ -55,12 +57,12 @@ class Types:
             return self._literal(schema.get("enum", [schema.get("const")]))
         for word in ("anyOf", "oneOf"):
             if word in schema:
-                return self._union([self._spelt(option) for option in schema[word]])
+                return self._union(schema[word])
         if "allOf" in schema:
             return self._spelt(schema["allOf"][0]) if len(schema["allOf"]) == 1 else self._any()
         kind = schema.get("type")
         if isinstance(kind, list):
-            return self._union([self._spelt({**schema, "type": one}) for one in kind])
+            return self._union([{**schema, "type": one} for one in kind])
         describe = {"string": self._text, "array": self._array, "object": self._map}.get(str(kind))
         if describe is not None:
             return describe(schema)
@@ -79,10 +81,10 @@ class Types:
         found = self._contract.definitions.get(definition, {})
         if model is not None:
             name = model.name if self._in_models else f"{self._imports.module('models')}.{model.name}"
-            if "enum" in found:
-                kinds = {type(value) for value in found["enum"]}
-                return Spelt(name, "int" if kinds == {int} else "text")
-            return Spelt(name, "record" if model.tag_field else "array" if "prefixItems" in found else "object")
+            if is_enumeration(found):
+                return Spelt(name, "int" if isinstance(found["enum"][0], int) else "text")
+            kind = "record" if model.tag_field else "array" if "prefixItems" in found else "object"
+            return Spelt(name, kind, hashable=False)  # its fields may be lists
         if definition in self._open or not found or is_class(found):
             return self._any()
         self._open.append(definition)
@@ -117,8 +119,7 @@ class Types:
             hashable = all(column.hashable for column in columns)
             return Spelt(f"{self._imports.builtin('tuple')}[{inner}]", "array", hashable)
         item = self._spelt(schema.get("items", {}) if isinstance(schema.get("items", {}), dict) else {})
-        whole = item.hashable and item.kind not in ("object", "record")  # whose fields may be lists
-        name = "set" if schema.get("uniqueItems") and whole else "list"
+        name = "set" if schema.get("uniqueItems") and item.hashable else "list"
         spelt = Spelt(f"{self._imports.builtin(name)}[{item.text}]", "array", hashable=False)
         return self._limited(spelt, schema, _ARRAYS)
 
@@ -133,22 +134,46 @@ class Types:
         spelt = Spelt(f"{self._imports.builtin('dict')}[{key}, {value}]", "object", hashable=False)
         return self._limited(spelt, schema, _MAPS)
 
-    def _union(self, options: list[Spelt]) -> Spelt:
-        """One annotation for all; what msgspec could not tell apart within a class becomes what it is on the wire."""
-        for kind in _ONE_OF_A_KIND:
+    def _union(self, schemas: list[Schema]) -> Spelt:
+        """One annotation for all; what could not be told apart when it is read becomes what it is on the wire."""
+        schemas = list(self._alternatives(schemas))
+        options = [self._spelt(schema) for schema in schemas]
+        for kind in ("text", "int", "array"):
             alike = {option.text for option in options if option.kind == kind}
-            if kind == "object" and alike and any(option.kind == "record" for option in options):
-                alike |= {option.text for option in options if option.kind == "record"}
-            if len(alike) > 1 and (kind != "object" or self._in_models):
+            if len(alike) > 1:
                 plain = self._on_the_wire(kind)
                 options = [plain if option.text in alike else option for option in options]
-        if any(option.kind == "any" for option in options):
+        maps = {option.text for option in options if option.kind in ("object", "record")}
+        tagged = all(option.kind != "object" for option in options)
+        if any(option.kind == "any" for option in options) or (
+            len(maps) > 1 and not tagged and not self._apart(schemas)
+        ):
             return self._any()
         texts = list(dict.fromkeys(option.text for option in options if option.kind != "none"))
         none = ["None"] if any(option.kind == "none" for option in options) else []
         kinds = {option.kind for option in options} - {"none"}
-        kind = kinds.pop() if len(kinds) == 1 else "any" if not kinds else "mixed"
+        kind = kinds.pop() if len(kinds) == 1 else "mixed" if kinds else "none"
         return Spelt(" | ".join([*texts, *none]) or "None", kind, all(option.hashable for option in options))
+
+    def _alternatives(self, schemas: list[Schema], through: tuple[str, ...] = ()) -> Iterator[Schema]:
+        """The members of a union, with those of unions among them."""
+        for schema in schemas:
+            name = str(schema.get("$ref", "")).removeprefix("#/$defs/")
+            found = self._contract.definitions.get(name, {})
+            if found and name not in through and not is_class(found):
+                yield from self._alternatives([found], (*through, name))
+            elif isinstance(schema.get("type"), list):
+                yield from self._alternatives([{**schema, "type": kind} for kind in schema["type"]], through)
+            else:
+                inner = schema.get("anyOf") or schema.get("oneOf")
+                yield from self._alternatives(inner, through) if inner else [schema]
+
+    def _apart(self, schemas: list[Schema]) -> bool:
+        """Whether Homeport's decoders can tell objects without tags apart, which they do in annotations alone."""
+        definitions = self._contract.definitions
+        maps = [found for schema in schemas if (found := follow(schema, definitions)).get("type") == "object"]
+        pairs = ((maps[earlier], maps[later]) for later in range(len(maps)) for earlier in range(later))
+        return not self._in_models and all(never_takes(one, other, definitions) for one, other in pairs)
 
     def _on_the_wire(self, kind: str) -> Spelt:
         if kind in ("text", "int"):
@@ -164,6 +189,12 @@ class Types:
         shown = ", ".join(f"{word}={repr_of(value)}" for word, value in limits.items())
         typing, msgspec = self._imports.module("typing"), self._imports.module("msgspec")
         return spelt._replace(text=f"{typing}.Annotated[{spelt.text}, {msgspec}.Meta({shown})]")
+
+
+def or_none(annotation: str) -> str:
+    """The annotation with None allowed."""
+    takes_none = annotation == "None" or annotation.endswith((" | None", "typing.Any"))
+    return annotation if takes_none else f"{annotation} | None"
 
 
 def repr_of(value: Any) -> str:
