@@ -91,7 +91,14 @@ class Elsewhere:
             (tools / name).symlink_to(shutil.which(name) or name)
         if python:
             (tools / f"python3.{sys.version_info.minor}").symlink_to(os.path.realpath(sys.executable))
-        self.environ = {"PATH": str(tools), "HOME": str(folder / "home")}
+        # An artefact heeds no libraries but its own.
+        (folder / "stray" / "msgspec").mkdir(parents=True)
+        (folder / "stray" / "msgspec" / "__init__.py").write_text("raise RuntimeError('not ours')")
+        self.environ = {
+            "PATH": str(tools),
+            "HOME": str(folder / "home"),
+            "PYTHONPATH": str(folder / "stray"),
+        }
 
     def bring(self, built: dict[str, Any], name: str = "shop") -> None:
         shutil.copy(built["file"], self.folder / name)

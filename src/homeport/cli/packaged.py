@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from homeport.program import PART
 
+_STEERING = ("PYTHONHOME", "PYTHONPATH")
+"""Meant for other programs of this machine: an artefact has its own libraries, and so have the processes it starts."""
+
 
 def main() -> int:
     """Run one command, or be a process of the node; returns the exit code."""
     arguments = sys.argv[1:]
+    for name in _STEERING:
+        os.environ.pop(name, None)
     try:
         from homeport.packaged import own_package_folder
     except ImportError as error:
