@@ -35,7 +35,7 @@ LITERALS = (
     "(1, 2, 3)", "{}", "{'x': 1}", "{'x': 'y'}", "{1: 2}", "{1, 2}", "{'x'}", "[[1], None]", "{'x': [1]}",
     "1e400", "'2024-01-01'", "'red'", "{'article': 'x', 'count': 2}", "[True]", "1_000", "'1'",
 )  # fmt: skip
-UNSEEN = ("given()", "self.kept", "[given()]", "x + 1", "f'{x}'")  # what only running the call can tell
+UNSEEN = ("given()", "self.kept", "x + 1", "x if x else given()")  # what only running the call can tell
 
 MODULE = """
 from __future__ import annotations

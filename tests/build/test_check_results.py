@@ -220,6 +220,48 @@ def test_a_literal_is_told_with_its_parameter() -> None:
     assert found.message == "5 does not fit `currency: str` of payments.process: expected str, got int"
 
 
+@pytest.mark.parametrize(
+    ("argument", "codes"),
+    [
+        ("[order]", ["HP405"]),
+        ("{'a': order}", ["HP405"]),
+        ("(order, 1)", ["HP405"]),
+        ("{o for o in orders}", ["HP405"]),
+        ("f'{order}'", []),
+        ("'a', f'{order}'", ["HP405"]),
+        ("order", []),
+        ("order + 'x'", []),
+        ("lambda: 1", ["HP410"]),
+        ("(o for o in orders)", ["HP410"]),
+        ("self", ["HP410"]),
+        ("self.payments", ["HP410"]),
+        ("self.order", []),
+        ("self.payments.order", []),
+        ("lambda_", []),
+    ],
+)
+def test_arguments_that_are_no_literals_may_still_be_plain_to_see(argument: str, codes: list[str]) -> None:
+    assert of(f"await self.payments.process({argument})") == codes
+
+
+@pytest.mark.parametrize("value", ["[x]", "{x: 1}", "{x}", "(x, x)", "f'{x}'", "[y for y in [x]]"])
+def test_forms_are_refused_only_where_no_content_would_make_them_fit(value: str) -> None:
+    known = [text for text in TYPES if "Thing" not in text and text != "datetime.date"]
+    methods = "\n".join(f"    async def m{n}(self, x: {text}): ..." for n, text in enumerate(known))
+    uses = "\n".join(f"        await self.pay.m{n}({value})" for n, _ in enumerate(known))
+    head = f"{HINTS}from homeport import service\n"
+    source = f"{head}@service\nclass Pay:\n{methods}\n@service\nclass Shop:\n    async def buy(self, x):\n{uses}\n"
+    first = source.splitlines().index(uses.splitlines()[0]) + 1
+    refused = {found.line - first for found in plan_of({"m.py": source}).findings if found.code == "HP405"}
+    namespace: dict[str, Any] = {}
+    exec(f"{HINTS}class Pay:\n{methods}", namespace)
+    signature = signature_of(namespace["Pay"], "pay")
+    for n, text in enumerate(known):
+        contents = [1, "a", "b", 2.5, None] if "x}" not in value or ":" not in value else [1, "a"]
+        fits = any(_fits(signature.methods[f"m{n}"], eval(value, {"x": x})) for x in contents)
+        assert not (fits and n in refused), (text, value)
+
+
 def test_names_that_the_class_binds_are_no_types_of_python() -> None:
     source = f"""{HEADER}
 @service

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from homeport.build.analyzer.dependencies import Member, effective_functions
@@ -23,6 +23,7 @@ class CallSite:
     use: Use
     dependency: PlannedDependency
     target: LinkedService | None  # None: not among the services of the application, or no class
+    handles: Mapping[str, PlannedDependency]  # all of the caller's, by attribute
 
     @property
     def path(self) -> str:
@@ -59,7 +60,7 @@ def call_sites(application: LinkedApplication, service: LinkedService) -> Iterat
                 continue
             if dependency.declared or dependency.service in application.services:
                 target = _target(application, dependency)
-                yield CallSite(service, member, function, use, dependency, target)
+                yield CallSite(service, member, function, use, dependency, target, handles)
 
 
 def handles_of(service: LinkedService) -> dict[str, PlannedDependency]:

@@ -6,6 +6,8 @@ import ast
 
 import msgspec
 
+from homeport.build.scanner.expressions import dotted
+
 
 class Place(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A piece of source; lines and columns from 1, the end exclusive. ``name`` says which name stands there."""
@@ -23,6 +25,8 @@ class Argument(msgspec.Struct, frozen=True, array_like=True, gc=False):
     name: str  # "": by position
     literal: bytes  # msgpack of its value, when it is a literal that can travel; else empty
     shown: str  # that literal as written, when short
+    # What else is plain to see of it: list, dict, set, tuple, str, lambda, generator, self, or an attribute of self.
+    kind: str
     line: int
     column: int
     end_line: int
@@ -91,7 +95,29 @@ def _argument(name: str, node: ast.expr, whole: ast.expr | ast.keyword) -> Argum
     at = place_of(whole)
     if len(shown) > _LONGEST_SHOWN:
         shown = f"{shown[: _LONGEST_SHOWN - 1]}…"
-    return Argument(name, literal, shown, at.line, at.column, at.end_line, at.end_column)
+    kind = "" if literal else _kind(node)
+    return Argument(name, literal, shown, kind, at.line, at.column, at.end_line, at.end_column)
+
+
+_KINDS: dict[type, str] = {
+    ast.List: "list",
+    ast.ListComp: "list",
+    ast.Dict: "dict",
+    ast.DictComp: "dict",
+    ast.Set: "set",
+    ast.SetComp: "set",
+    ast.Tuple: "tuple",
+    ast.JoinedStr: "str",
+    ast.Lambda: "lambda",
+    ast.GeneratorExp: "generator",
+}
+
+
+def _kind(node: ast.expr) -> str:
+    name = dotted(node)
+    if name == "self" or (name.startswith("self.") and name.count(".") == 1):
+        return name
+    return _KINDS.get(type(node), "")
 
 
 def _literal(node: ast.expr) -> bytes:

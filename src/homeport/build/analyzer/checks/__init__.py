@@ -9,7 +9,7 @@ from homeport.build.analyzer.checks.awaits import misused_streams, unawaited_cal
 from homeport.build.analyzer.checks.blocking import blocking_calls
 from homeport.build.analyzer.checks.dependencies import unknown_services
 from homeport.build.analyzer.checks.graph import dependency_cycles, unused_services
-from homeport.build.analyzer.checks.literals import wrong_literals
+from homeport.build.analyzer.checks.literals import unsendable_arguments, wrong_literals
 from homeport.build.analyzer.checks.methods import unknown_methods
 from homeport.build.analyzer.checks.results import misused_results
 from homeport.build.analyzer.checks.shared_state import shared_state
@@ -22,6 +22,7 @@ OF_CALLS: tuple[Callable[[CallSite], Iterable[Finding]], ...] = (
     unknown_methods,
     wrong_arguments,
     wrong_literals,
+    unsendable_arguments,
     unawaited_calls,
     misused_streams,
     misused_results,

@@ -1,4 +1,4 @@
-"""Literal arguments that do not fit the types of their parameters, judged by the decoder that would refuse them."""
+"""Arguments that are plain to see and do not fit: literals the decoder would refuse, and what cannot be sent at all."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 from homeport.build.analyzer.checks.report import finding
 from homeport.build.analyzer.sites import CallSite
-from homeport.build.analyzer.types import static_type
+from homeport.build.analyzer.types import alternatives, static_type
 from homeport.build.diagnostics.finding import Finding
 from homeport.build.plan import PlannedMethod, PlannedParameter
 from homeport.build.scanner.calls import Argument
@@ -21,18 +21,53 @@ def wrong_literals(site: CallSite) -> Iterator[Finding]:
     if site.method is None or site.method.planned.decorated:
         return
     for argument, parameter in _paired(site, site.method.planned):
-        if argument.literal and parameter.annotation:
-            of = static_type(parameter.annotation, site.method.names)
-            misfit = _misfit(argument.literal, of) if of is not Any else ""
+        if not parameter.annotation or not (argument.literal or argument.kind in _FITTING):
+            continue
+        of = static_type(parameter.annotation, site.method.names)
+        if of is not Any:
+            misfit = _misfit(argument.literal, of) if argument.literal else _misshapen(argument.kind, of)
             if misfit:
                 yield _wrong(site, site.method.planned, argument, parameter, misfit)
+
+
+def unsendable_arguments(site: CallSite) -> Iterator[Finding]:
+    """HP410."""
+    for argument in site.use.arguments:
+        what = _UNSENDABLE.get(argument.kind, "")
+        if argument.kind.startswith("self.") and argument.kind.removeprefix("self.") in site.handles:
+            what = f"{argument.kind}, which stands for another service,"
+        if what:
+            message = f"{what} cannot be sent to service {site.dependency.service!r}"
+            hint = "send plain data: what the other service needs to know, or the name of the service it is to call"
+            yield finding("HP410", site.path, argument, message, hint)
+
+
+_UNSENDABLE = {
+    "lambda": "a function",
+    "generator": "a generator",
+    "self": "the service itself",
+}
+_ARRAYS = frozenset({list, set, frozenset, tuple})
+# The types that a value of this form may fit, whatever is in it.
+_FITTING: dict[str, frozenset[type]] = {
+    "list": _ARRAYS,
+    "set": _ARRAYS,
+    "tuple": _ARRAYS,
+    "dict": frozenset({dict}),
+    "str": frozenset({str, bytes, bytearray}),
+}
+
+
+def _misshapen(kind: str, of: Any) -> str:
+    types = tuple(alternatives(of))
+    return f"it is a {kind}" if types and _FITTING[kind].isdisjoint(types) else ""
 
 
 def _wrong(
     site: CallSite, method: PlannedMethod, argument: Argument, parameter: PlannedParameter, misfit: str
 ) -> Finding:
     message = (
-        f"{argument.shown} does not fit `{parameter.name}: {parameter.annotation}` of "
+        f"{argument.shown or 'the argument'} does not fit `{parameter.name}: {parameter.annotation}` of "
         f"{site.dependency.service}.{method.name}: {misfit}"
     )
     return finding(

@@ -98,6 +98,16 @@ RULES = (
         better="async def try_lock(self, key: str) -> bool: ...",
     ),
     Rule(
+        code="HP410",
+        name="unsendable-argument",
+        severity="error",
+        summary="An argument of a call cannot be sent between processes.",
+        why="Functions, generators and services live in one process; the call is refused before it is sent.",
+        fix="Send plain data: what the other service needs to know.",
+        example="await self.mail.send_all(line for line in lines)",
+        better="await self.mail.send_all([line for line in lines])",
+    ),
+    Rule(
         code="HP421",
         name="breaking-change",
         severity="error",
