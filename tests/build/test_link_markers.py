@@ -400,3 +400,19 @@ def test_bases_and_metaclasses_that_mark_are_said(scan_app: Scan, maker: str) ->
 def test_other_bases_and_metaclasses_are_no_matter(scan_app: Scan) -> None:
     maker = "class Base:\n    def __init_subclass__(cls):\n        register(cls)\nclass Meta(type):\n    x = 1"
     assert told(scan_app({"base.py": f"{DECO}{maker}", "pay.py": f"{DECO}@service\n{PAY}"})) == []
+
+
+@pytest.mark.parametrize(
+    "call", ["service(Base)", "service(replicas=2)(Base)", "traced(Base)", "traced(service(Base))"]
+)
+def test_a_class_decorated_by_hand_is_still_a_base_and_a_type(scan_app: Scan, call: str) -> None:
+    base = "class Base:\n    async def go(self):\n        await self.stock.take()\n"
+    files = {
+        "base.py": f"{DECO}def traced(cls): return cls\n{base}Base = {call}\n",
+        "pay.py": f"{DECO}from base import Base\n@service\nclass Pay(Base):\n    base: Base | None\n",
+    }
+    pay = scan_app(files).service("pay")
+    assert pay is not None
+    found = [dependency.attribute for dependency in pay.dependencies]
+    assert found == (["base", "stock"] if "service(" in call else ["stock"])
+    assert disagreements(files) == []

@@ -89,7 +89,7 @@ class Markers:
         for applied in module.applied:
             if self._outcomes_of(module, applied.mark):
                 named, at = applied.target, applied.mark.line - 1
-                yield applied.mark, named, self._linker.resolve(module, named, at) if named else None
+                yield applied.mark, named, self._linker.resolve_class(module, named, at) if named else None
 
     def follow(self, module: ModuleFacts, mark: Mark, inside: str = "") -> Symbol | None:
         """What a decorator means where it stands."""

@@ -33,7 +33,7 @@ class Linker:
         self.find, self.whole = Finder(find), whole or _as_it_is
         self._imports = ImportGraph(self.find)
         self._resolver = Resolver(self.find)
-        self._lineages = Lineages(self.resolve, self._with_body)
+        self._lineages = Lineages(self.resolve_class, self._with_body)
         self.markers = Markers(self, markers)
 
     def resolve(self, module: ModuleFacts, name: str, at: int | None = None, inside: str = "") -> Symbol | None:
@@ -51,12 +51,17 @@ class Linker:
 
     def type_of(self, module: ModuleFacts, name: str, inside: str = "") -> LinkedClass | None:
         """The class of the application that a dotted name, used as a type, stands for."""
-        symbol = self.resolve(module, name, None, inside)
+        symbol = self.resolve_class(module, name, None, inside)
+        return symbol if isinstance(symbol, LinkedClass) else None
+
+    def resolve_class(self, module: ModuleFacts, name: str, at: int | None = None, inside: str = "") -> Symbol | None:
+        """As ``resolve``, but for a call that was given a class, as by ``Cart = traced(Cart)``, that class."""
+        found = symbol = self.resolve(module, name, at, inside)
         for _ in range(_MOST_CALLS):
             if not isinstance(symbol, LinkedCall):
                 break
             symbol = self._made(symbol)
-        return symbol if isinstance(symbol, LinkedClass) else None
+        return symbol if isinstance(symbol, LinkedClass) else found
 
     def constant(self, module: ModuleFacts, name: str, at: int | None = None) -> LinkedConstant | None:
         """The plain value that a dotted name stands for, where the application writes it out."""

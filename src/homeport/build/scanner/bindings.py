@@ -10,7 +10,7 @@ import msgspec
 
 from homeport.build.scanner.classes import bound_names
 from homeport.build.scanner.exports import ExportsReader
-from homeport.build.scanner.expressions import UNREAD, Mark, dotted, plain_value, read_mark, read_type
+from homeport.build.scanner.expressions import UNREAD, Mark, applied_calls, dotted, plain_value, read_mark, read_type
 from homeport.build.scanner.flow import Placed
 from homeport.build.scanner.parameters import called_on_parameters
 from homeport.build.scanner.wrappers import Wrapper, read_wrapper
@@ -209,7 +209,7 @@ def _assigned(value: ast.expr, line: int, conditional: bool) -> Binding:
     if kind in (ast.Name, ast.Attribute) and (target := dotted(value)):
         return Alias(target, line)
     if isinstance(value, ast.Call):
-        return Made(read_mark(value), line) if dotted(value.func) else Defined(line)
+        return _made(value, line)
     if isinstance(value, ast.Subscript | ast.BinOp) and (read := read_type(value)).name:
         return Alias(read.name, line, optional=read.optional)
     plain = plain_value(value)
@@ -229,6 +229,15 @@ def _decorated(name: str, value: ast.expr) -> Binding | None:
         name="", called=True, positional=(None,), named={"0": name}, line=value.lineno, column=value.col_offset + 1
     )
     return Made(at, value.lineno)
+
+
+def _made(call: ast.Call, line: int) -> Binding:
+    """What a call makes; ``traced(service(replicas=2)(Cart))`` is still about ``Cart``."""
+    mark = read_mark(call)
+    functions, target = applied_calls(call)
+    if len(functions) > 1 and dotted(target):
+        mark = msgspec.structs.replace(mark, named={"0": dotted(target)})
+    return Made(mark, line) if mark.name or functions else Defined(line)
 
 
 def _unpacks(statement: ast.stmt) -> bool:

@@ -113,6 +113,16 @@ def place(node: ast.expr) -> tuple[int, int, int, int]:
     return node.lineno, node.col_offset + 1, node.end_lineno or 0, (node.end_col_offset or -1) + 1
 
 
+def applied_calls(call: ast.Call) -> tuple[list[ast.expr], ast.expr]:
+    """The functions that are applied to something one after another, the last first, and to what: ``f(g(x))``."""
+    functions: list[ast.expr] = []
+    target: ast.expr = call
+    while isinstance(target, ast.Call) and len(target.args) == 1 and not target.keywords:
+        functions.append(target.func)
+        target = target.args[0]
+    return functions, target
+
+
 def plain_value(node: ast.expr, depth: int = 0) -> Any:
     """The value of a short literal, as plain data (a tuple is a list); ``UNREAD`` for anything else."""
     match node:

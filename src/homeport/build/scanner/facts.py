@@ -12,7 +12,7 @@ from homeport.build.scanner.bindings import Binding, Constant, Imported, NameRea
 from homeport.build.scanner.calls import Place
 from homeport.build.scanner.classes import ClassFacts, read_class
 from homeport.build.scanner.exports import Exports
-from homeport.build.scanner.expressions import Mark, dotted, read_mark
+from homeport.build.scanner.expressions import Mark, applied_calls, dotted, read_mark
 from homeport.build.scanner.flow import Placed, module_statements
 from homeport.build.scanner.helpers import read_helpers
 from homeport.build.scanner.parsing import Unparsable, parse
@@ -153,11 +153,10 @@ def _note_classes(facts: ModuleFacts, name: str, found: Iterable[ClassFacts], pl
 
 
 def _applied(call: ast.Call) -> Iterator[Applied]:
-    match call:
-        case ast.Call(func=func, args=[ast.Name() | ast.Attribute() | ast.Call() as target], keywords=[]):
-            name = dotted(target)
-            if (name or isinstance(target, ast.Call)) and not name.startswith("__"):
-                yield Applied(read_mark(func), name)
+    functions, target = applied_calls(call)
+    name = dotted(target)
+    if (name or isinstance(target, ast.Call)) and not name.startswith("__"):
+        yield from (Applied(read_mark(function), name) for function in functions)
 
 
 def _note_imports(facts: ModuleFacts, statement: ast.Import | ast.ImportFrom, package: list[str]) -> None:
