@@ -33,19 +33,19 @@ def wrong_literals(site: CallSite) -> Iterator[Finding]:
 def unsendable_arguments(site: CallSite) -> Iterator[Finding]:
     """HP410."""
     for argument in site.use.arguments:
-        what = _UNSENDABLE.get(argument.kind, "")
+        what, hint = _UNSENDABLE.get(argument.kind, ("", ""))
         if argument.kind.startswith("self.") and argument.kind.removeprefix("self.") in site.handles:
-            what = f"{argument.kind}, which stands for another service,"
+            what, hint = f"{argument.kind}, which stands for another service,", _SERVICE_HINT
         if what:
             message = f"{what} cannot be sent to service {site.dependency.service!r}"
-            hint = "send plain data: what the other service needs to know, or the name of the service it is to call"
             yield finding("HP410", site.path, argument, message, hint)
 
 
+_SERVICE_HINT = "send what the other service needs to know; if it is to call that one, let it depend on it itself"
 _UNSENDABLE = {
-    "lambda": "a function",
-    "generator": "a generator",
-    "self": "the service itself",
+    "lambda": ("a function", "say in plain data what is to be done, and let the other service do it"),
+    "generator": ("a generator", "write a list, `[… for …]`, or call once for each item"),
+    "self": ("the service itself", _SERVICE_HINT),
 }
 _ARRAYS = frozenset({list, set, frozenset, tuple})
 # The types that a value of this form may fit, whatever is in it.
