@@ -84,7 +84,7 @@ def test_a_service_that_nobody_calls_is_a_note_unless_it_is_an_entry() -> None:
     ("name", "code", "hint"),
     [
         ("paymen", "HP203", "write the exact name, or declare it: `paymen = dependency('payment')`"),
-        ("ledgr", "HP201", "did you mean 'ledger'? it may also be registered from outside"),
+        ("ledgr", "HP201", "did you mean 'ledger'? It may also be registered from outside"),
         ("weather", "HP201", "it may also be registered from outside"),
     ],
 )

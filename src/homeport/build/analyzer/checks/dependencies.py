@@ -33,6 +33,6 @@ def _unknown(service: LinkedService, dependency: PlannedDependency, others: list
         hint = f"write the exact name, or declare it: `{dependency.attribute} = dependency({near[0]!r})`"
         return finding("HP203", site.path, site, message, hint)
     message = f"service {service.name!r} calls {name!r}, which is not in this application"
-    return finding(
-        "HP201", site.path, site, message, f"{maybe_meant(near)} it may also be registered from outside".strip()
-    )
+    elsewhere = "it may also be registered from outside"
+    hint = f"{maybe_meant(near)} {elsewhere.capitalize()}" if near else elsewhere
+    return finding("HP201", site.path, site, message, hint)
