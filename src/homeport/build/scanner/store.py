@@ -196,7 +196,8 @@ class FactsStore:
             self.moving = True
             return unreadable(path, error.strerror or str(error))
         self._changed = True
-        self.moving = self.moving or text.digest != entry.digest
+        if text.digest != entry.digest:  # written meanwhile: of what was read, none may be kept as the other's
+            self.moving, entry.digest = True, b""
         return read_facts(text.content, path, whole=whole)
 
     # -- writing -------------------------------------------------------------------------------------------------------
