@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from homeport.build.packager.selfextracting import self_extracting
+from homeport.build.packager.site import PackagingFailed
+from homeport.build.packager.zipapp import add_start
 
 PROGRAM = '#!/bin/sh\necho "$(dirname "$0")" "$@"\n'
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -118,3 +120,35 @@ def test_several_that_start_at_once_all_run(artefact: Path, tmp_path: Path) -> N
     assert {process.communicate(timeout=30)[0] for process in started} == {
         f"{tmp_path}/.cache/homeport/unpacked/shop-0123456789abcdef\n"
     }
+
+
+# -- zipapps -----------------------------------------------------------------------------------------------------------
+
+PEX_START = (
+    b'#!/bin/sh\nset -eu\nINSTALLED_PEX="${PEX_ROOT}/venvs/4/aa/bb"\necho pex unpacks into "${PEX_ROOT}"\nexit\n'
+)
+
+
+def test_a_zipapp_that_is_unpacked_runs_without_asking_pex(tmp_path: Path) -> None:
+    artefact = tmp_path / "shop"
+    artefact.write_bytes(PEX_START + b"PK...")
+    artefact.chmod(0o755)
+    add_start(artefact)
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+
+    def run() -> str:
+        return subprocess.run([artefact, "ps"], env=environ, capture_output=True, text=True, check=True).stdout
+
+    root = tmp_path / ".cache/homeport/unpacked/pex"
+    assert run() == f"pex unpacks into {root}\n"
+    python = root / "venvs/4/aa/bb/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\necho "$@"; echo "${PATH%%:*}"\n')
+    python.chmod(0o755)
+    assert run().splitlines() == ["-I -m homeport.cli.packaged ps", str(python.parent)]
+
+
+def test_a_start_that_pex_never_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "shop").write_bytes(b"#!/usr/bin/env python3\nPK...")
+    with pytest.raises(PackagingFailed, match=r"install a pex from 2\.70 on"):
+        add_start(tmp_path / "shop")

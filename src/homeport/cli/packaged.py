@@ -82,3 +82,7 @@ def why_not_loaded(error: ImportError) -> str:
 def _refuse(why: str) -> int:
     print(f"error: {why}", file=sys.stderr)
     return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

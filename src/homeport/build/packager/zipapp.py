@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -12,7 +13,7 @@ from pathlib import Path
 from homeport.build.packager.site import PackagingFailed
 from homeport.build.packager.unpacking import CHOOSE_ROOT
 
-ENTRY = "homeport.cli.packaged:main"
+MODULE = "homeport.cli.packaged"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
 
 
@@ -26,7 +27,7 @@ def make_zipapp(site: Path, target: Path, *, shebang: str = "") -> None:
     """
     if importlib.util.find_spec("pex") is None:
         raise PackagingFailed("pex is not installed, which makes artefacts; run `pip install 'homeport[build]'`")
-    command = [sys.executable, "-m", "pex", "--sources-directory", str(site), "--entry-point", ENTRY]
+    command = [sys.executable, "-m", "pex", "--sources-directory", str(site), "--entry-point", f"{MODULE}:main"]
     # A virtual environment is what the processes of a node start from, as in development; sh finds it in 2 ms.
     command += ["--venv", "prepend", "--sh-boot", "--interpreter-constraint", interpreter()]
     if shebang:
@@ -47,12 +48,18 @@ def interpreter() -> str:
 
 
 def add_start(target: Path) -> None:
-    """pex falls back to a folder that is removed when the command ends, while a node may run on: choose before it."""
+    """Put a start of ours before that of pex, which goes on to unpack.
+
+    pex would fall back to a folder that is removed when the command ends, while a node may run on; and at each start it
+    writes a file beside what is unpacked, which may be read-only by then.
+    """
     content = target.read_bytes()
     first, rest = content.split(b"\n", 1)
-    if first != b"#!/bin/sh":
-        raise PackagingFailed(f"pex made a start that is not sh but {first[:80]!r}; use a pex from 2.70 on, below 3")
-    target.write_bytes(first + b"\n" + _START.encode() + rest)
+    unpacked = _UNPACKED.search(rest)
+    if first != b"#!/bin/sh" or unpacked is None:
+        raise PackagingFailed("pex made a start that is not as expected; install a pex from 2.70 on, below 3")
+    start = _START.replace("@module@", MODULE).replace("@unpacked@", unpacked[1].decode())
+    target.write_bytes(first + b"\n" + start.encode() + rest)
 
 
 def add_bytecode(site: Path, target: Path) -> None:
@@ -67,11 +74,19 @@ def add_bytecode(site: Path, target: Path) -> None:
             file.writestr(entry, path.read_bytes())
 
 
-_START = (
-    'if [ -z "${PEX_ROOT:-}" ]; then\n'
-    + CHOOSE_ROOT
-    + 'PEX_ROOT="$root/pex"\nexport PEX_ROOT\nunset root tried mask\nfi\n'
-)
+_UNPACKED = re.compile(rb'^INSTALLED_PEX="(\$\{PEX_ROOT\}/[\w./-]+)"$', re.MULTILINE)
+
+_START = f"""\
+if [ -z "${{PEX_ROOT:-}}" ]; then
+{CHOOSE_ROOT}PEX_ROOT="$root/pex"
+export PEX_ROOT
+fi
+there="@unpacked@"
+if [ -x "$there/bin/python" ]; then
+    PATH="$there/bin:$PATH" exec "$there/bin/python" -I -m @module@ "$@"
+fi
+unset there root tried mask
+"""
 
 
 def _environment() -> dict[str, str]:
