@@ -14,7 +14,7 @@ from homeport.config import Config
 from homeport.errors import BadArguments, HomeportError, UnknownService, UsageError
 from homeport.node import changeover
 from homeport.node.api import Deploy, NodeSpec
-from homeport.node.application import Edition, together
+from homeport.node.application import Edition, ScanFailed, together
 from homeport.node.releases import Releases, differing
 from homeport.node.reload import decide
 from homeport.node.rolling import Rolling
@@ -56,7 +56,10 @@ class Orders:
             raise BadArguments(f"share: {request.share:g} is not a share from 0 to below 1")
         pace = msgspec.structs.replace(self._pace(request.surge, request.soak), share=request.share)
         source = Source(request.target, Path(request.cwd), self._config, self._releases)
-        edition = await asyncio.to_thread(source.read)
+        try:
+            edition = await asyncio.to_thread(source.read)
+        except ScanFailed as error:
+            raise UsageError(f"the source has errors, so nothing was deployed\n{error}") from error
         own = await self._own_source(request, edition)
         changed = await asyncio.to_thread(self._changed_by, edition)
         after = dict.fromkeys(changed, Version(edition.release.id, self._number))

@@ -12,7 +12,7 @@ from homeport.cli import completion, options
 if TYPE_CHECKING:
     from homeport.cli.surroundings import Client
     from homeport.cli.terminal import Terminal
-    from homeport.node.api import Deploy, RolloutStatus
+    from homeport.node.api import Deploy, NodeStatus, RolloutStatus
 
 ACTOR = "homeport deploy"
 TRIES = 12
@@ -95,7 +95,20 @@ def deploy(
 async def _deploy(client: Client, terminal: Terminal, request: Deploy) -> RolloutStatus:
     from homeport.cli.rollouts import follow
 
-    return await follow(client, terminal, await _begin(client, terminal, request))
+    status = await follow(client, terminal, await _begin(client, terminal, request))
+    if status.stage == "done":
+        _warn(terminal, await client.node.status())
+    return status
+
+
+def _warn(terminal: Terminal, status: NodeStatus) -> None:
+    """Say what a check says of the source that runs now."""
+    from rich.markup import escape
+
+    from homeport.cli.findings import finding_text
+
+    for finding in status.findings:
+        terminal.note(f"[yellow]{escape(finding_text(finding, status.root))}[/]")
 
 
 async def _begin(client: Client, terminal: Terminal, request: Deploy) -> RolloutStatus:
