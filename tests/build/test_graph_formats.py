@@ -67,7 +67,7 @@ def test_the_picture_says_what_it_shows_to_those_who_do_not_see_it() -> None:
     said = root.findtext(f"{SVG}desc")
     assert said == "5 services · 6 dependencies · start in 3 steps · 1 cycle · 1 not in the application"
     titles = [element.text for element in root.iter(f"{SVG}title")]
-    assert "cart calls tips (can do without it)" in titles
+    assert "cart calls tips (can do without it, found by its use: nothing declares it)" in titles
     assert "gone is called, and is not in this application; it may be registered from outside" in titles
 
 

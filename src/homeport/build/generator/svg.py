@@ -174,6 +174,7 @@ def _legend_width(text: str) -> float:
 
 def _said(call: GraphCall) -> str:
     notes = [*["can do without it"] * call.optional, *["on a cycle"] * call.cycle]
+    notes += ["found by its use: nothing declares it"] * (not call.declared)
     return f"{call.caller} calls {call.callee}" + (f" ({', '.join(notes)})" if notes else "")
 
 
