@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from cli_fakes import NOW, Place, instance, rollout
 
+from homeport.build.diagnostics.finding import Finding
 from homeport.cli import rollouts
 from homeport.cli.commands import drain
 from homeport.errors import DeadlineExceeded
@@ -45,6 +46,15 @@ def test_restart_tells_each_step_and_how_long_it_took(homeport: Homeport, place:
         "✓ cart restarted in 12s",
     ]
     assert place.client.node.asked == [("restart", "cart", 2, 3.0, "homeport restart")]
+
+
+def test_deploy_tells_what_a_check_says_of_the_source(homeport: Homeport, place: Place) -> None:
+    place.client.node.course = [rollout("done", "done")]
+    warning = Finding(severity="warning", path="cart.py", line=3, column=5, code="HP201", message="unknown", hint="try")
+    place.client.node.present = msgspec.structs.replace(place.client.node.present, root="/shop", findings=(warning,))
+    assert lines(homeport("deploy", "shop").err) == ["/shop/cart.py:3:5: HP201 warning: unknown; try"]
+    place.client.node.course = [rollout("returned", "rolled back", error="cart failed")]
+    assert "HP201" not in homeport("deploy", "shop").err
 
 
 def test_deploy_says_where_the_target_is_and_how_to_go_about_it(homeport: Homeport, place: Place) -> None:

@@ -9,13 +9,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from homeport.build.diagnostics.finding import Finding
 from homeport.build.plan import Location, Plan, PlannedService
 from homeport.contracts.api import Contract, MethodContract, Parameter
 from homeport.errors import UnknownService, UsageError
 from homeport.model import Cause, Change, Instance, State
 from homeport.node import orders
 from homeport.node.api import Deploy, RolloutStatus
-from homeport.node.application import Edition
+from homeport.node.application import Edition, ScanFailed
 from homeport.node.releases import Release
 from homeport.node.rolling import RolloutRunning
 from homeport.node.rollout import Version
@@ -305,3 +306,17 @@ async def test_a_share_that_could_not_be_set_is_set_a_little_later(
     assert bench.host.registry.shares == {}
     await bench.pass_time(1)
     assert bench.host.registry.shares == {("cart", "r2"): 0.1}
+
+
+async def test_a_deploy_of_source_with_errors_says_which_and_changes_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Finding(severity="error", path="/shop/cart.py", line=3, column=5, code="HP202", message="no such method")
+
+    def refuse() -> Edition:
+        raise ScanFailed((found,))
+
+    monkeypatch.setattr(bench, "read", refuse)
+    with pytest.raises(UsageError, match=r"nothing was deployed\n/shop/cart.py:3:5: HP202 error: no such method"):
+        await bench.deploy()
+    assert bench.rolling.going is None
