@@ -41,10 +41,13 @@ def test_every_part_of_the_edition_exists() -> None:
     assert [part for part in DECIDING if not (PACKAGE / part).exists()] == []
 
 
-def test_an_edit_of_the_scanner_makes_another_edition(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["facts.py", "facts.pyc"])
+def test_an_edit_of_the_scanner_makes_another_edition(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     package = tmp_path / "homeport"
     (package / "build" / "scanner").mkdir(parents=True)
-    file = package / "build" / "scanner" / "facts.py"
+    file = package / "build" / "scanner" / name
     monkeypatch.setattr(homeport, "__file__", str(package / "__init__.py"))
     editions = set()
     for text in ("a = 1", "a = 2", "a = 2"):

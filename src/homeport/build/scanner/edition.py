@@ -31,24 +31,26 @@ def edition() -> bytes:
     """A digest that changes with whatever may change the facts or the plan of the same source.
 
     It is taken of the scanner's own source, so that nobody has to remember to count up a version, and caches of
-    yesterday's checkout are stale the moment the code is edited. Where the source is not at hand, as in an executable,
-    code and version cannot differ, and size and time of the file that holds them are taken.
+    yesterday's checkout are stale the moment the code is edited. Where there is only bytecode, that is taken; and in an
+    executable, where code cannot differ from it, size and time of the file.
     """
     digest = hashlib.blake2b(f"{sys.implementation.cache_tag}\0{sys.version}\0".encode(), digest_size=16)
     package = Path(homeport.__file__ or sys.executable).parent
-    files = sorted(file for part in DECIDING for file in _files(package / part))
+    files = _files(package, ".py") or _files(package, ".pyc")
     for file in files:
         digest.update(f"{file.relative_to(package).as_posix()}\0".encode())
         digest.update(file.read_bytes())
     if not files:
-        digest.update(f"{homeport.__version__}\0{_holder(package)}".encode())
+        digest.update(_holder(package).encode())
     return digest.digest()
 
 
-def _files(part: Path) -> list[Path]:
-    if part.is_file():
-        return [part]
-    return [file for file in part.rglob("*.py") if file.is_file()]
+def _files(package: Path, suffix: str) -> list[Path]:
+    found: list[Path] = []
+    for part in DECIDING:
+        whole = (package / part).with_suffix(suffix)
+        found += [whole] if part.endswith(".py") and whole.is_file() else (package / part).rglob(f"*{suffix}")
+    return sorted(found)
 
 
 def _holder(package: Path) -> str:
