@@ -54,3 +54,34 @@ class Depot(Stock): ...
 )
 def test_a_class_that_is_given_to_a_decorator_by_hand_stays_that_class(line: str) -> None:
     assert disagreements({"shop.py": SHOP.format(line=line)}) == []
+
+
+NESTED = """
+from __future__ import annotations
+import homeport
+class Depot:
+    @homeport.service
+    class Stock:
+        async def left(self) -> int:
+            return await self.cart.count()
+    class Base:
+        async def asked(self) -> int:
+            return await self.mail.count()
+@homeport.service
+class Shop({base}):
+    stock: {type}
+    async def sell(self) -> None: ...
+"""
+
+
+@pytest.mark.parametrize(("base", "type"), [("Depot.Base", "Depot.Stock"), ("Depot.Stock", "'Depot.Stock | None'")])
+def test_classes_within_classes_are_types_and_bases(base: str, type: str) -> None:
+    files = {"shop.py": NESTED.format(base=base, type=type)}
+    assert disagreements(files) == []
+    elsewhere = NESTED.split("@homeport.service\nclass Shop")
+    files = {
+        "depot.py": elsewhere[0],
+        "shop.py": "from __future__ import annotations\nimport homeport, depot\n@homeport.service\nclass Shop"
+        + elsewhere[1].format(base=f"depot.{base}", type=type.replace("Depot", "depot.Depot")),
+    }
+    assert disagreements(files) == []
