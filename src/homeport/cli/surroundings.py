@@ -63,6 +63,10 @@ class Surroundings(NamedTuple):
         """What people call this program."""
         return self.package.manifest.name if self.package is not None else "homeport"
 
+    def source(self, asked: str) -> str:
+        """Where the source of TARGET is, to be read: that inside this program, if none was given."""
+        return asked or (str(self.package.root) if self.package is not None else ".")
+
     def target(self, asked: str) -> str:
-        """TARGET as given; else the program's own application, or the working folder."""
+        """TARGET to be run: as given; else the program's own application, or the working folder."""
         return asked or (str(self.package.folder) if self.package is not None else ".")

@@ -37,9 +37,11 @@ def read_application(target: str, surroundings: Surroundings) -> Application:
     cwd = surroundings.cwd().resolve()
     loaded = settings_of(target, surroundings)
     plan = settled(scanned(target, surroundings, loaded), loaded.config.check)
-    scope = find_target(target, cwd).scope
+    scope = find_target(surroundings.source(target), cwd).scope
     folder = scope if scope.is_dir() else scope.parent
     project = loaded.file.parent.name if loaded.file is not None and folder == loaded.file.parent else folder.name
+    if surroundings.package is not None and not target:
+        project = surroundings.package.manifest.name
     return Application(loaded.config.node.name or project or target, plan, loaded)
 
 
@@ -69,7 +71,7 @@ def scanned(
     from homeport.cli.foreground.launch import chosen_data, settings_start
     from homeport.nodes import data_folder
 
-    cwd, named = surroundings.cwd().resolve(), surroundings.target(target)
+    cwd, named = surroundings.cwd().resolve(), surroundings.source(target)
     packaged = surroundings.package is not None and not target
     data = chosen_data(loaded, cwd) or data_folder(settings_start(named, cwd), cwd, packaged=packaged)
     config = loaded.config

@@ -32,7 +32,7 @@ def graph(
     context: typer.Context,
     target: Annotated[
         str, typer.Argument(metavar="TARGET", help="A folder, a module, module:Class or module:app.")
-    ] = ".",
+    ] = "",
     format: Annotated[
         Format | None, typer.Option("--format", "-f", help="Default: as FILE is called, or else text.")
     ] = None,
@@ -76,7 +76,9 @@ def graph(
     else:
         terminal.raw(_rendered(found, title, chosen).rstrip("\n").encode())
     if errors:
-        terminal.note(f"{errors} in the source, so that something may be missing; next: homeport check {target}")
+        terminal.note(
+            f"{errors} in the source, so that something may be missing; next: homeport check {target}".rstrip()
+        )
         raise typer.Exit(1)
 
 
