@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Group, RenderableType
     from rich.live import Live
 
+    from homeport.build.diagnostics.finding import Finding
     from homeport.cli.foreground.trouble import Trouble
     from homeport.logfiles import LogRecordView
     from homeport.node.api import NodeStatus
@@ -100,7 +101,7 @@ class LiveScreen:
         self._terminal, self._wall = terminal, wall
         self._lines = LogLines(terminal.symbols.bar, times=True)
         self._live: Live | None = None
-        self._findings = 0
+        self._findings: frozenset[Finding] = frozenset()  # those of the present source, told already
         self._reload_error = ""
 
     def starting(self, target: str) -> None:
@@ -127,6 +128,7 @@ class LiveScreen:
     def notice(self, status: NodeStatus) -> None:
         """Learn from which source the releases were copied, so that places in the log can be opened."""
         self._lines.name_sources(status.data, from_here(Path(status.root)))
+        self._tell_findings(status)
 
     def log(self, record: LogRecordView) -> None:
         if record.worker == "node" and record.message in RELOADS:
@@ -205,9 +207,11 @@ class LiveScreen:
             self._terminal.say(f"[dim]reloading {_escape(names)}[/]")
 
     def _tell_findings(self, status: NodeStatus) -> None:
-        for finding in status.findings[self._findings :]:
-            self._terminal.say(f"[yellow]{_escape(finding_text(finding, status.root))}[/]")
-        self._findings = max(self._findings, len(status.findings))
+        """Each once, and again when it comes back with a later reload."""
+        for finding in status.findings:
+            if finding not in self._findings:
+                self._terminal.say(f"[yellow]{_escape(finding_text(finding, status.root))}[/]")
+        self._findings = frozenset(status.findings)
 
 
 def progress_lines(status: NodeStatus, elapsed: float, height: int) -> tuple[str, list[str]]:
