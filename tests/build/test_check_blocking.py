@@ -115,6 +115,7 @@ def test_one_helper_function_is_looked_through(lines: str, message: str) -> None
         "await asyncio.to_thread(time.sleep, 1)",
         "await asyncio.to_thread(lambda: time.sleep(1))",
         "def work(): time.sleep(1)\nawait asyncio.to_thread(work)",
+        "class Bot:\n    async def read(self): time.sleep(1)\nBot()",
         "await asyncio.to_thread(self._slow)",
         "await asyncio.to_thread(load, x)",
         "self._moved()",

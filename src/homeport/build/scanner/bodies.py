@@ -161,13 +161,14 @@ class BodyReading:
             ast.ImportFrom: self._locals.take_import,
         }
         self._walk([*self._function.body], visitors)
-        # Those within a nested `def` or lambda come last, for such a function may run elsewhere.
+        # Those within a nested `def`, lambda or class come last, for that may run elsewhere.
         waiting = [(node, False) for node in self._nested]
         while waiting:
             node, elsewhere = waiting.pop()
             self._nested = []
             self._elsewhere = elsewhere or not isinstance(node, ast.AsyncFunctionDef)
-            self._locals.take_parameters(node.args)
+            if not isinstance(node, ast.ClassDef):
+                self._locals.take_parameters(node.args)
             yields = self._yields
             self._walk([*_outer_parts(node), *(node.body if isinstance(node.body, list) else [node.body])], visitors)
             self._yields = yields
@@ -190,8 +191,8 @@ class BodyReading:
             fields = FIELDS.get(kind)
             if not fields:
                 continue
-            if kind in _FUNCTIONS:
-                if not self._is_shadowed(node.args):
+            if kind in _SCOPES:
+                if kind is ast.ClassDef or not self._is_shadowed(node.args):
                     self._nested.append(node)
                 continue
             visit = visitors.get(kind)
@@ -338,7 +339,7 @@ class _Alias:
         self.certain = True  # those values can be nothing else
 
 
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 # Builtins that nobody waits for, and that are most of what functions call.
 _PROMPT = frozenset(name for name in vars(builtins) if name not in ("open", "input"))
 _ASKING = ("getattr", "setattr", "hasattr", "super", "isinstance", "type", "vars", "id", "repr", "str", "hash")
@@ -349,8 +350,11 @@ def _in_order(found: list[Any]) -> tuple[Any, ...]:
 
 
 def _outer_parts(node: Any) -> Iterator[Any]:
-    """What of a nested function is evaluated where it stands."""
-    yield node.args
+    """What of a nested function or class is evaluated where it stands."""
+    if isinstance(node, ast.ClassDef):
+        yield from (*node.bases, *node.keywords)
+    else:
+        yield node.args
     yield from getattr(node, "decorator_list", ())
 
 
