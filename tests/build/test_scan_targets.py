@@ -131,6 +131,13 @@ def test_a_target_that_is_not_there_is_refused_with_what_comes_near(write: Write
         scan(target, folder)
 
 
+def test_an_artefact_is_no_target_but_a_program(write: Write) -> None:
+    folder = write({"dist/shop": "#!/bin/sh\n"})
+    (folder / "dist" / "shop").chmod(0o755)
+    with pytest.raises(UsageError, match=r"an artefact is a program itself: `.*/dist/shop run`"):
+        scan("dist/shop", folder)
+
+
 def test_a_class_that_is_named_but_not_marked_is_an_error(scan_app: Scan) -> None:
     plan = scan_app({"pay.py": "class Pay:\n    async def go(self): ..."}, target="pay:Pay")
     (found,) = plan.findings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -58,6 +59,8 @@ def _at_path(named: str, cwd: Path) -> TargetPlace | None:
     path = (cwd / Path(named).expanduser()).resolve()
     if path.is_file():
         if path.suffix != ".py":
+            if os.access(path, os.X_OK):
+                raise UsageError(f"{named} is no Python file; an artefact is a program itself: `{path} run`")
             raise UsageError(
                 f"{named} is no Python file; give a folder, a .py file, a module, module:Class or module:app"
             )
