@@ -31,7 +31,8 @@ def unused_services(application: LinkedApplication) -> Iterator[Finding]:
     for service in application.services.values():
         if service.name not in called and not _is_entry(service):
             location = service.planned.location
-            at = Place("", location.line, service.column, location.line, service.column + len("class "))
+            end = service.column + len(f"class {location.qualname.rpartition('.')[2]}")
+            at = Place("", location.line, service.column, location.line, end)
             message = f"no service of this application calls {service.name!r}"
             hint = "if it is called over HTTP, mark it `@service(public=True)`; otherwise it may be left over"
             yield finding("HP301", location.path, at, message, hint)
