@@ -272,5 +272,5 @@ def unreadable(path: str, why: str, kind: str = "file") -> ModuleFacts:
     """What stands for a file, or a folder, that cannot be read."""
     message = f"the {kind} cannot be read: {why}"
     hint = "make it readable for the user that runs Homeport, or exclude it"
-    found = Finding(severity="error", path=path, line=1, column=1, code="HP004", message=message, hint=hint)
+    found = Finding(severity="error", path=path or ".", line=1, column=1, code="HP004", message=message, hint=hint)
     return ModuleFacts(module=module_of(path), path=path, error=found)
