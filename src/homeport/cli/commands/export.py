@@ -45,6 +45,7 @@ def export(
       homeport export systemd shop --program /opt/shop/shop
     """
     from homeport.cli.files import write_text
+    from homeport.cli.findings import from_here
     from homeport.cli.target import read_application, without_errors
     from homeport.cli.terminal import Terminal
 
@@ -53,7 +54,7 @@ def export(
     application = read_application(target, surroundings)
     without_errors(application.plan)
     place = _place(application, surroundings, target, name)
-    files = _files(kind, place, program, output)
+    files = _files(kind, place, program, surroundings.cwd() / output if output is not None else None)
     if as_json:
         terminal.value({str(file): text for file, text in files.items()})
     elif output is None:
@@ -63,7 +64,7 @@ def export(
     for file, text in files.items():
         _refuse_to_overwrite(file, text, force)
         write_text(file, text)
-        terminal.note(f"[green]{terminal.symbols.ok}[/] {file}")
+        terminal.note(f"[green]{terminal.symbols.ok}[/] {from_here(file)}")
 
 
 def _files(kind: Kind, place: Place, program: str, output: Path | None) -> dict[Path, str]:
