@@ -246,6 +246,21 @@ def test_relative_imports_are_followed_from_where_the_file_is(path: str, imports
     assert declared(f"{imports}\n{CART}", path=path) == f"{imports}\n{expected}"
 
 
+def test_what_is_imported_after_the_class_is_of_no_use_when_it_is_made() -> None:
+    late = "from shop.payments import Payments\n"
+    assert declared(f"{CART}{late}") == f"{DECLARED}{late}"
+    guard = "x = 1\nfrom typing import TYPE_CHECKING\n"
+    assert declared(f"import os\n{guard}{CART}").startswith(
+        f"import os\nfrom typing import TYPE_CHECKING\n\n{GUARDED}\n{guard}"
+    )
+
+
+def test_an_import_of_all_of_typing_is_left_as_it_is() -> None:
+    assert declared(f"from typing import *\n{CART}").startswith(
+        f"from typing import *\nfrom typing import TYPE_CHECKING\n\n{GUARDED}"
+    )
+
+
 def test_typing_is_imported_beside_what_comes_from_it_already() -> None:
     result = declared(
         """\

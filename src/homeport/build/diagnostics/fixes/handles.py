@@ -126,7 +126,7 @@ def _annotation(
     if handle.module == module:
         name = first
     elif (known := imports.known(handle.module, first)) is not None:
-        name, at_run_time = known.name, known.at_run_time
+        name, at_run_time = known.name, 0 < known.line <= handle.line
     else:
         key = (handle.module, first)
         alias = wanted.get(key)

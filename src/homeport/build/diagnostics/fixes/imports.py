@@ -18,7 +18,7 @@ class Known(msgspec.Struct, frozen=True):
     """A name of the file that stands for a class of another module already."""
 
     name: str
-    at_run_time: bool
+    line: int = 0  # from which on it can be used when the file runs; 0: never
 
 
 class Imports:
@@ -39,12 +39,15 @@ class Imports:
             if isinstance(node, ast.ImportFrom) and self._absolute(node) == module:
                 for alias in node.names:
                     if alias.name == name:
-                        return Known(alias.asname or name, node in self._tree.body)
+                        return Known(alias.asname or name, self._from_line(node))
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     if alias.name == module:
-                        return Known(f"{alias.asname or module}.{name}", node in self._tree.body)
+                        return Known(f"{alias.asname or module}.{name}", self._from_line(node))
         return None
+
+    def _from_line(self, node: ast.stmt) -> int:
+        return (node.end_lineno or 0) + 1 if node in self._tree.body else 0
 
     def module_of(self, name: str) -> str:
         """The module that a dotted name of the file was imported from; empty when it was not."""
@@ -102,8 +105,8 @@ class Imports:
         return module.removeprefix(self._package) if relative and module.startswith(near) else module
 
     def _guard(self) -> str | None:
-        """What the file calls ``TYPE_CHECKING`` already."""
-        for node in self._tree.body:
+        """What the file calls ``TYPE_CHECKING`` where a new block will stand."""
+        for node in self._leading_imports():
             if isinstance(node, ast.ImportFrom) and node.module == "typing":
                 for alias in node.names:
                     if alias.name == "TYPE_CHECKING":
@@ -158,7 +161,7 @@ class Imports:
 
     def _is_plain(self, node: ast.ImportFrom) -> bool:
         text = self._lines[node.lineno - 1]
-        return node.end_lineno == node.lineno and not set(text) & set("();#\\") and node.col_offset == 0
+        return node.end_lineno == node.lineno and not set(text) & set("();#*\\") and node.col_offset == 0
 
     def _absolute(self, node: ast.ImportFrom) -> str:
         if not node.level:
