@@ -48,6 +48,7 @@ def our(cls, fast=False):
     return service(isolated=True)(cls) if fast else service(cls)
 """
 MUCH = "    print(1, 2, 3)\n" * 80
+CLASS_B = "class B:\n    async def go(self): ...\n"
 CLASS_A = """    @service
     class A:
         async def go(self): ...
@@ -416,3 +417,20 @@ def test_a_class_decorated_by_hand_is_still_a_base_and_a_type(scan_app: Scan, ca
     found = [dependency.attribute for dependency in pay.dependencies]
     assert found == (["base", "stock"] if "service(" in call else ["stock"])
     assert disagreements(files) == []
+
+
+@pytest.mark.parametrize(("end", "codes"), [("return cls", []), ("return service(cls)", ["HP204"])])
+def test_functions_that_call_many_others_are_followed_only_so_far(scan_app: Scan, end: str, codes: list[str]) -> None:
+    functions = [
+        f"def f{n}(cls):\n" + "".join(f"    cls = f{n + 1}(cls)\n" for _ in range(4)) + "    return cls\n"
+        for n in range(30)
+    ]
+    plan = scan_app({"pay.py": f"{DECO}{''.join(functions)}def f30(cls):\n    {end}\n@f0\n{PAY}@service\n{CLASS_B}"})
+    assert [service.name for service in plan.services] == ["b"]
+    assert [found.code for found in told(plan)] == codes
+
+
+def test_a_helper_that_is_given_nothing_of_the_class_is_no_part_of_a_decorator(scan_app: Scan) -> None:
+    source = f"{DECO}def note(text): return service()\ndef our(cls):\n    note('x')\n    return cls\n@our\n{PAY}"
+    plan = scan_app({"pay.py": f"{source}@service\n{CLASS_B}"})
+    assert [service.name for service in plan.services] == ["b"]

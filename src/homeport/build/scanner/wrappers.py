@@ -18,8 +18,8 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=F
     kind: str  # positional, keyword, rest (`*args`), options (`**options`)
     default: object = None
     default_name: str = ""  # the default is this constant
-    required: bool = False  # has no default; "": it may also have one that is computed
-    computed: bool = False  # has a default, but no plain one
+    required: bool = False  # has no default
+    computed: bool = False  # has a default that is no plain value
 
 
 class WrappedCall(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -61,9 +61,14 @@ def read_wrapper(node: ast.FunctionDef | ast.Lambda, absolute: Callable[[int, st
     }
     own |= {inner.name for inner in nodes if isinstance(inner, ast.FunctionDef) and inner is not node}
     calls = _with_aliases(reading.calls, _aliases(nodes))
+    dropped = _dropped(nodes)
     return Wrapper(
         parameters=parameters,
-        calls=tuple(found for found in calls if found.call.name.partition(".")[0] not in own),
+        calls=tuple(
+            found
+            for found in calls
+            if found.call.name.partition(".")[0] not in own and (found.call.line, found.call.column) not in dropped
+        ),
         changed=frozenset(_changed(nodes)),
         imported=dict(_imported(nodes, absolute)),
     )
@@ -126,6 +131,22 @@ def _parameter(argument: ast.arg, kind: str, default: ast.expr | None) -> Parame
     if value is UNREAD:
         return Parameter(name=argument.arg, kind=kind, default_name=dotted(default), computed=True)
     return Parameter(name=argument.arg, kind=kind, default=value)
+
+
+def _dropped(nodes: list[ast.AST]) -> set[tuple[int, int]]:
+    """Where calls stand that are given nothing by name and whose result is dropped: they cannot decorate."""
+    return {
+        (node.lineno, node.col_offset + 1)
+        for node in nodes
+        if isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Call)
+        and not any(isinstance(inner, ast.Name) for inner in _arguments_below(node.value))
+    }
+
+
+def _arguments_below(call: ast.Call) -> Iterator[ast.AST]:
+    for argument in (*call.args, *(keyword.value for keyword in call.keywords)):
+        yield from ast.walk(argument)
 
 
 def _aliases(nodes: list[ast.AST]) -> dict[str, str]:
