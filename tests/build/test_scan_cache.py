@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -181,6 +182,16 @@ def test_what_lies_beyond_the_scope_is_watched_too(app: App) -> None:
     cached, fresh = both()
     assert cached == fresh
     assert cached.services[0].files == ("shop/__init__.py", "shop/sub/__init__.py", "shop/sub/pay.py")
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_folder_beyond_the_scope_that_is_gone_is_no_failure(app: App) -> None:
+    app.write("shop/pay.py", SERVICE.format(name="Pay", other="stock").replace("base", "lib.deep.base"))
+    app.write("lib/deep/base.py", "class Base: ...\n")
+    assert scan("shop/pay.py", app.root, cache=app.cache) == scan("shop/pay.py", app.root)
+    (app.root / "shop" / "lib" / "deep").mkdir(parents=True)
+    shutil.rmtree(app.root / "lib")
+    assert scan("shop/pay.py", app.root, cache=app.cache) == scan("shop/pay.py", app.root)
 
 
 @pytest.mark.usefixtures("settled")

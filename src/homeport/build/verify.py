@@ -39,7 +39,7 @@ def verify(plan: Plan, reflection: Reflection) -> tuple[Finding, ...]:
 def files_read(plan: Plan) -> list[Path]:
     """All files that were looked through for services."""
     scope = Path(plan.root, plan.scope)
-    return list(python_files(scope, plan.exclude)) if scope.is_dir() else [scope]
+    return list(python_files(scope, plan.exclude, root=Path(plan.root))) if scope.is_dir() else [scope]
 
 
 def _differences(service: PlannedService, seen: ReflectedService) -> Iterator[Finding]:

@@ -110,4 +110,4 @@ def _was_read(registry: RegistryFile, root: Path, file: Path) -> bool:
     scope = root / head.scope
     if not file.is_relative_to(scope):
         return False
-    return file == scope or file in python_files(scope, head.exclude)
+    return file == scope or file in python_files(scope, head.exclude, root=root)

@@ -61,6 +61,9 @@ class Sources:
         else:
             found = identity_at(os.fspath(scope))
             self._scope = {relative: found} if found is not None else {}
+        for folder, listing in self._tree.listings.items():
+            if listing.error:
+                self._unreadable[folder] = unreadable(folder, listing.error, "folder")
         self._memory.looked_through(self._scope)
 
     @property
@@ -72,9 +75,6 @@ class Sources:
         """The paths, of the files chosen, of those that may hold a service, and of what cannot be read."""
         if self._mattering is None:
             read_many(self._store, self._scope, os.fspath(self.root))
-            for folder, listing in self._tree.listings.items():
-                if listing.error:
-                    self._unreadable[folder] = unreadable(folder, listing.error, "folder")
             entries = ((path, self._store.entry(path, found)) for path, found in self._scope.items())
             self._mattering = [*sorted(self._unreadable), *(path for path, entry in entries if entry.matters)]
         return self._mattering
@@ -119,10 +119,14 @@ def module_name(relative: Path) -> str:
     return module_of(relative.as_posix())
 
 
-def python_files(folder: Path, exclude: Sequence[str] = ()) -> Iterator[Path]:
-    """The application's own files in and below ``folder``, in order of path; see ``FileTree.walk``."""
-    found = FileTree(os.fspath(folder)).walk("", Exclusion(exclude))
-    return (folder / path for path, _ in sorted(found))
+def python_files(folder: Path, exclude: Sequence[str] = (), *, root: Path | None = None) -> Iterator[Path]:
+    """The application's own files in and below ``folder``, in order of path; see ``FileTree.walk``.
+
+    ``root`` is the import root, if that is another folder: globs may name folders from there on.
+    """
+    root = root or folder
+    found = FileTree(os.fspath(root)).walk(_relative(folder, root), Exclusion(exclude))
+    return (root / path for path, _ in sorted(found))
 
 
 def _relative(path: Path, root: Path) -> str:

@@ -161,6 +161,8 @@ class FileTree:
                     else:
                         continue
                     kept.append(entry)
+        except (FileNotFoundError, NotADirectoryError):
+            pass  # gone, or never there
         except OSError as failure:
             error = failure.strerror or str(failure)
         listing = Listing(frozenset(folders), frozenset(sources), is_foreign_folder(path, names), error)
