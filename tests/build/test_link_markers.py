@@ -111,6 +111,7 @@ def test_a_decorator_that_wraps_service_is_followed(scan_app: Scan, definition: 
     "source",
     [
         f"{PAY}Pay = service(Pay)",
+        f"{PAY}Pay: type[Pay] = service(Pay)",
         f"{PAY}service(Pay)",
         f"{PAY}service(replicas=3)(Pay)",
         f"{PAY}Payments = service(replicas=3)(Pay)",

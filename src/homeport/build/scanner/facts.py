@@ -124,7 +124,7 @@ def _read_top(facts: ModuleFacts, body: list[ast.stmt], package: list[str], keyw
             if statement.decorator_list:
                 marks = tuple(read_mark(decorator) for decorator in statement.decorator_list)
                 facts.marked_functions.append(MarkedFunction(statement.name, marks))
-        elif isinstance(statement, ast.Expr | ast.Assign) and isinstance(statement.value, ast.Call):
+        elif isinstance(statement, ast.Expr | ast.Assign | ast.AnnAssign) and isinstance(statement.value, ast.Call):
             facts.applied.extend(_applied(statement.value))
     bound = names.names
     facts.names, facts.earlier, facts.fallbacks, facts.stars = bound.final, bound.earlier, bound.fallbacks, bound.stars
