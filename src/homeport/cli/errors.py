@@ -59,9 +59,9 @@ class NodeRefused(e.HomeportError):
 class FaultySource(e.HomeportError):
     """The source has errors, so that the command cannot do its work; paths of ``findings`` are absolute."""
 
-    def __init__(self, findings: tuple[Finding, ...]) -> None:
-        super().__init__(findings)
-        self.findings = findings
+    def __init__(self, findings: tuple[Finding, ...], next: str = "homeport check") -> None:
+        super().__init__(findings, next)
+        self.findings, self.next = findings, next
 
     def __str__(self) -> str:
         return f"the source has errors, the first of them: {self.findings[0].message}"
@@ -139,7 +139,7 @@ def _faulty(error: FaultySource) -> Explained:
         detail=str(error),
         code="scan_failed",
         fields={"findings": error.findings},
-        next="homeport check",
+        next=error.next,
     )
     return Explained(exit_code=ExitCode.FAILED, problem=problem, findings=error.findings)
 

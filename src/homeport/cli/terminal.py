@@ -110,7 +110,7 @@ class Terminal:
         from rich.text import Text
 
         if explained.findings:
-            self._findings(explained.findings)
+            self._findings(explained.findings, explained.problem.next)
             return
         problem = explained.problem
         first, *rest = (problem.detail or problem.title).splitlines() or [problem.title]
@@ -123,7 +123,7 @@ class Terminal:
             label = "  try: " if problem.code in ("bad_arguments", "no_method") else "  next: "
             self.err.print(Text.assemble((label, "bold"), (problem.next, "cyan")), soft_wrap=True)
 
-    def _findings(self, findings: Sequence[Finding]) -> None:
+    def _findings(self, findings: Sequence[Finding], following: str) -> None:
         """With their source; their paths are absolute."""
         from homeport.build.diagnostics.formats.full import full
         from homeport.build.diagnostics.report import told
@@ -137,7 +137,8 @@ class Terminal:
             for row in full(one):
                 self.err.print(styled(row), soft_wrap=True)
         errors = plural(sum(finding.severity == "error" for finding in findings), "error")
-        self.err.print(f"{errors} in the source, so nothing was done; `homeport check` shows all findings")
+        more = f"; `{following}` shows all findings" if following else ""
+        self.err.print(f"{errors} in the source, so nothing was done{more}")
 
 
 def state_markup(state: str) -> str:

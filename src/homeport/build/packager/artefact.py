@@ -20,7 +20,7 @@ from homeport.build.packager.project import Project
 from homeport.build.packager.revision import source_revision, source_time
 from homeport.build.packager.sbom import bill_of_materials
 from homeport.build.packager.settings import embedded_settings
-from homeport.build.packager.site import compile_all, digest_of, lay_out, write_own
+from homeport.build.packager.site import PackagingFailed, compile_all, digest_of, lay_out, write_own
 from homeport.build.plan import Plan
 from homeport.build.reflection import Reflection
 from homeport.packaged import FOLDER, MANIFEST, READABLE, REGISTRY, SBOM, Manifest, this_abi
@@ -87,7 +87,12 @@ def build(prepared: Prepared, environment: Environment, say: Say = lambda _: Non
         PackagingFailed: a tool is missing or refuses, or a file cannot be copied.
     """
     order, contents = prepared.order, prepared.contents
-    order.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        order.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PackagingFailed(
+            f"cannot write to {order.folder}: {error.strerror}; name another folder with -o"
+        ) from error
     with tempfile.TemporaryDirectory(prefix="homeport-build-") as made:
         site = Path(made, "site")
         say(f"copying {len(contents.files)} files and {len(contents.distributions)} distributions")

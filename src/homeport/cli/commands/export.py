@@ -35,8 +35,8 @@ def export(
 ) -> None:
     """Write a Dockerfile, a compose file or a systemd unit.
 
-    They run what `homeport build` makes of TARGET, with a user of its own, its data kept, its health looked at, and
-    time to end in order.
+    They run what `homeport build` makes of TARGET, with a user of its own,
+    its data kept, its health looked at, and time to end in order.
 
     Examples:
 
