@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homeport.build.scanner.exclusion import Exclusion
@@ -46,6 +46,7 @@ def test_a_glob_may_name_folders_from_the_import_root_or_from_what_was_asked_for
             assert sources.files == len(list(python_files(scope, [exclude], root=root)))
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1), st.text(min_size=1))
 def test_any_text_is_a_glob(glob: str, name: str) -> None:
     assert isinstance(Exclusion([glob]).skips(name, f"a/{name}"), bool)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homeport.build.application import scan
@@ -67,6 +67,7 @@ def test_a_small_application_starts_no_other_process(app: Path, monkeypatch: pyt
     assert len(scan(".", app).services) == 30
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(), st.integers(0, 10_000)), st.integers(1, 9))
 def test_shares_hold_each_file_once_and_about_as_many_bytes(sizes: dict[str, int], count: int) -> None:
     shares = divide(sizes, count)
