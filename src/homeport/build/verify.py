@@ -7,18 +7,18 @@ from pathlib import Path
 
 from homeport.build.comparison import MISMATCH_HINT, dependency_differences, method_differences, option_differences
 from homeport.build.diagnostics.finding import Finding
-from homeport.build.generator.registry import module_at
 from homeport.build.importing.api import MarkedClass, ReflectedService
 from homeport.build.plan import Plan, PlannedService
 from homeport.build.reflection import PATIENCE, Reflection, reflect
 from homeport.build.scanner.sources import python_files
+from homeport.build.scanner.store import module_of
 
 _NEVER_IMPORTED = ("__main__", "setup")  # importing them runs a program
 
 
 def reflect_all(plan: Plan, patience: float = PATIENCE) -> Reflection:
     """Import every module that the plan was made from, and read dependencies from the classes: for ``verify()``."""
-    modules = [module_at(path.relative_to(plan.root).as_posix()) for path in files_read(plan)]
+    modules = [module_of(path.relative_to(plan.root).as_posix()) for path in files_read(plan)]
     modules = [module for module in modules if module.rpartition(".")[2] not in _NEVER_IMPORTED]
     return reflect(plan, modules=modules, compare=True, patience=patience)
 

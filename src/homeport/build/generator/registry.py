@@ -24,6 +24,7 @@ from homeport.build.generator.registry_rows import (
 )
 from homeport.build.generator.registry_text import text_of
 from homeport.build.plan import Plan, PlannedService
+from homeport.build.scanner.store import module_of
 
 if TYPE_CHECKING:  # importing takes processes, and who makes a registry of a plan alone starts none
     from homeport.build.reflection import Reflection
@@ -87,16 +88,10 @@ def source_digest(plan: Plan) -> str:
     return total.hexdigest()
 
 
-def module_at(path: str) -> str:
-    """``shop/cart.py`` → ``shop.cart``, ``shop/__init__.py`` → ``shop``."""
-    parts = path.removesuffix(".py").split("/")
-    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
-
-
 def _row(service: PlannedService, reflection: Reflection | None) -> ServiceRow:
     seen = reflection.services.get(service.name) if reflection is not None else None
     if seen is None or seen.contract is None:
-        modules = tuple(sorted(module_at(path) for path in service.files))
+        modules = tuple(sorted(module_of(path) for path in service.files))
         return ServiceRow(service=service, modules=modules)
     return ServiceRow(service=service, contract=seen.contract, modules=seen.modules)
 
