@@ -117,8 +117,10 @@ def test_every_form_of_a_registry_is_the_same_state(tmp_path: Path) -> None:
     (tmp_path / "homeport_app" / "manifest.json").write_text('{"name": "shop"}')
     with zipfile.ZipFile(tmp_path / "shop", "w") as artefact:
         artefact.write(tmp_path / "registry.bin", "homeport_app/registry.bin")
+    (tmp_path / "binary").write_bytes(b"\x7fELF")
+    (tmp_path / "binary.registry.json").write_text(registry.to_json())
     source = of_plan(plan, ".").rows
-    for form in ("registry.bin", "registry.json", "shop", ".", "homeport_app"):
+    for form in ("registry.bin", "registry.json", "shop", "binary", ".", "homeport_app"):
         state = stored_state(form, tmp_path)
         assert state is not None
         assert difference(state.rows, source) == difference(source, state.rows) == []

@@ -39,6 +39,9 @@ def stored_state(named: str, cwd: Path) -> State | None:
         if is_package(package):
             path = read_package(package).registry
     read = _reader(path) if path.is_file() else None
+    beside = path.with_name(f"{path.name}.registry.json")
+    if read is None and beside.is_file():  # an executable with its Python inside
+        path, read = beside, _of_text
     return State(name=named, rows=read(path)) if read is not None else None
 
 
