@@ -35,7 +35,7 @@ def _group() -> None:
 @generate.command("client")
 def client(
     context: typer.Context,
-    target: Target = ".",
+    target: Target = "",
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FOLDER", help="Where to put the package; default: as it is called."),
@@ -89,7 +89,7 @@ def client(
 @generate.command("openapi")
 def openapi(
     context: typer.Context,
-    target: Target = ".",
+    target: Target = "",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: standard output.")
     ] = None,
