@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -88,6 +89,21 @@ def test_a_temporary_folder_of_somebody_else_is_never_run_from(run: Run, tmp_pat
     ran = run()
     assert ran.returncode == 1
     assert "trapped" not in ran.stdout
+
+
+@pytest.mark.skipif(
+    shutil.which("unshare") is None or subprocess.run(["unshare", "-m", "true"], check=False).returncode != 0,
+    reason="mounting takes rights",
+)
+def test_a_home_from_which_nothing_may_be_run_is_passed_over(artefact: Path, tmp_path: Path) -> None:
+    for name in ("home", "tmp"):
+        (tmp_path / name).mkdir()
+    script = f'mount -t tmpfs -o noexec tmpfs "$HOME" && exec {artefact} ps'
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path / "tmp")}
+    ran = subprocess.run(
+        ["unshare", "-m", "sh", "-c", script], env=environ, capture_output=True, text=True, check=False
+    )
+    assert ran.stdout.startswith(str(tmp_path / "tmp"))
 
 
 def test_the_folder_that_is_asked_for_is_the_one_and_its_trouble_is_told(run: Run, tmp_path: Path) -> None:
