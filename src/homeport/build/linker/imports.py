@@ -39,13 +39,19 @@ class ImportGraph:
         self._modules: list[ModuleFacts] = []  # by bit
         self._numbers: dict[str, int | None] = {}  # None: no module of the application
         self._imported: dict[int, int] = {}  # by number: the set it imports itself
+        self._reached: dict[str, tuple[str, ...]] = {}  # by module
 
     def reach(self, module: ModuleFacts) -> tuple[str, ...]:
         """The paths of all files that importing ``module`` may read, its own among them, in order."""
-        return self._paths(module, self._imports_of)
+        known = self._reached.get(module.module)
+        if known is None:
+            known = self._reached[module.module] = self._paths(module, self._imports_of)
+        return known
 
     def sources_of(self, module: ModuleFacts) -> tuple[str, ...]:
         """The paths of all files that what was found out about ``module`` may hang on, its own among them."""
+        if not self._find.inside:
+            return self.reach(module)
         return self._paths(module, lambda number: self._imports_of(number) | self._inside(number))
 
     def _paths(self, module: ModuleFacts, leads_to: Callable[[int], int]) -> tuple[str, ...]:

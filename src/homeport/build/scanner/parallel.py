@@ -7,6 +7,8 @@ import subprocess
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
+from heapq import heapreplace
+from operator import itemgetter
 from types import TracebackType
 from typing import IO, Self
 
@@ -47,15 +49,16 @@ def read_many(store: FactsStore, scope: Mapping[str, Identity], root: str) -> No
 
 
 def divide(sizes: Mapping[str, int], count: int) -> list[list[str]]:
-    """At most ``count`` shares of about as many bytes each, neighbours together; none of them empty."""
-    shares: list[list[str]] = []
-    total, done = sum(sizes.values()), 0
+    """At most ``count`` shares of about as many bytes each; none of them empty.
+
+    Neighbours go to different shares: where there is one service there are more, and these take longest to read.
+    """
+    shares = [(0, number, list[str]()) for number in range(count)]  # bytes first: the smallest is on top
     for path, size in sizes.items():
-        if not shares or (len(shares) < count and done >= total * len(shares) // count):
-            shares.append([])
-        shares[-1].append(path)
-        done += size
-    return shares
+        total, number, paths = shares[0]
+        paths.append(path)
+        heapreplace(shares, (total + size, number, paths))
+    return [paths for _, _, paths in sorted(shares, key=itemgetter(1)) if paths]
 
 
 def cores() -> int:
