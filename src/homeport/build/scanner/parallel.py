@@ -53,7 +53,7 @@ def divide(sizes: Mapping[str, int], count: int) -> list[list[str]]:
 
     Neighbours go to different shares: where there is one service there are more, and these take longest to read.
     """
-    shares = [(0, number, list[str]()) for number in range(count)]  # bytes first: the smallest is on top
+    shares = [(0, number, list[str]()) for number in range(max(1, count))]  # bytes first: the smallest is on top
     for path, size in sizes.items():
         total, number, paths = shares[0]
         paths.append(path)
