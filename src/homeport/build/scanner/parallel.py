@@ -35,7 +35,7 @@ class Share(msgspec.Struct, frozen=True, array_like=True):
 def read_many(store: FactsStore, scope: Mapping[str, Identity], root: str) -> None:
     """Enter into the store what the cache does not have, if that is enough for several processes."""
     missing = {path: found[0] for path, found in scope.items() if store.kept(path, found) is None}
-    shares = divide(missing, min(_MOST, cores(), sum(missing.values()) // PAYS_FROM))
+    shares = divide(missing, max(1, min(_MOST, cores(), sum(missing.values()) // PAYS_FROM)))
     if len(shares) < 2:
         return
     own, *others = shares
