@@ -11,7 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from homeport.build import application
+from homeport.build.analyzer.collecting import Collector, Taken
 from homeport.build.application import scan
+from homeport.build.scanner.facts import ModuleFacts
 from tests.build.made_applications import applications
 from tests.build.test_scan_fuzz import damage
 
@@ -78,3 +80,27 @@ def test_an_application_that_stands_unchanged_is_not_analysed_again(
     monkeypatch.setattr(application, "_scan", None)
     assert scan(".", app, cache=cache) == plan
     assert scan(".", app, cache=cache, trust="content") == plan
+
+
+def test_only_what_an_edit_can_touch_is_analysed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app, cache = tmp_path / "app", tmp_path / "cache"
+    service = (
+        "from homeport import service\n@service\nclass {0}:\n    async def ask(self): return await self.{1}.ask()\n"
+    )
+    calls = {"cart": "stock", "stock": "mail", "mail": "depot", "depot": "ad", "ad": "nobody", "lonely": "ad"}
+    write(app, {f"{name}.py": service.format(name.title(), callee) for name, callee in calls.items()})
+    scan(".", app, cache=cache)
+    taken: list[str] = []
+    take = Collector.take_module
+
+    def noting(self: Collector, module: ModuleFacts) -> Taken:
+        taken.append(module.path)
+        return take(self, module)
+
+    monkeypatch.setattr(Collector, "take_module", noting)
+    write(app, {"mail.py": service.format("Mail", "depot") + "    async def more(self): ...\n"})
+    assert scan(".", app, cache=cache).services == scan(".", app).services
+    anew = taken[: -len(calls)]  # the fresh scan takes all
+    assert "mail.py" in anew  # itself
+    assert "stock.py" in anew  # whose calls may be wrong now
+    assert "lonely.py" not in anew
