@@ -29,9 +29,10 @@ class Questions(Generic[Q, A]):
         self._answers: dict[Hashable, A | None] = {}
 
     def answer(self, question: Q) -> A | None:
-        if question.key not in self._answers:
+        key = question.key
+        if key not in self._answers:
             _Search(self._steps, self._answers).run(question)
-        return self._answers[question.key]
+        return self._answers[key]
 
     def drive(self, steps: Generator[Q, A | None, A | None]) -> A | None:
         """What steps that are no question of their own come to."""

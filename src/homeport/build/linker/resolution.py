@@ -58,10 +58,28 @@ class Resolver:
     def __init__(self, find: Finder) -> None:
         self._find = find
         self._questions: Questions[_Question, Symbol] = Questions(lambda question: _member(find, question))
+        self._resolved: dict[_Key, Symbol | None] = {}
 
     def resolve(self, module: ModuleFacts, name: str, at: int | None = None) -> Symbol | None:
         """What a dotted name means at the top level of ``module``, as of line ``at``; None when it cannot be told."""
-        if "." not in name:
+        key = (module.path or module.module, name, at)
+        try:
+            return self._resolved[key]
+        except KeyError:
+            found = self._resolved[key] = self._resolve(module, name, at)
+            return found
+
+    def _resolve(self, module: ModuleFacts, name: str, at: int | None) -> Symbol | None:
+        first, dot, rest = name.partition(".")
+        if not module.stars and first not in module.earlier and first not in module.fallbacks:
+            # Most names are imported from elsewhere, or not known: these need no search.
+            binding = module.names.get(first)
+            if binding is None:
+                return None
+            if isinstance(binding, Imported) and self._find(binding.module) is None:
+                found = f"{binding.module}.{binding.name}" if binding.name else binding.module
+                return outside(f"{found}{dot}{rest}")
+        if not dot:
             return self._questions.answer(_question(module, name, at))
         return self._questions.drive(_dotted(self._find, module, name, at))
 
