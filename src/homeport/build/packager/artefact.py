@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -38,6 +37,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     exclude: tuple[str, ...] = ()
     binary: bool = False
     shebang: str = ""
+    time: int = 0  # seconds since 1970, for the bill of materials; 0: of the last commit
 
 
 class Built(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,7 +135,7 @@ def _fill(site: Path, prepared: Prepared, environment: Environment) -> Manifest:
     # What it says of itself is part of what the digest stands for: another version of the same files is another.
     write_own(site, {MANIFEST: msgspec.json.encode(manifest)})
     manifest = msgspec.structs.replace(manifest, digest=digest_of(site))
-    seconds = int(os.environ.get("SOURCE_DATE_EPOCH") or 0) or source_time(Path(order.plan.root))
+    seconds = order.time or source_time(Path(order.plan.root))
     bill = bill_of_materials(manifest, prepared.contents.distributions, environment, seconds)
     write_own(site, {MANIFEST: msgspec.json.encode(manifest), SBOM: bill.encode()})
     return manifest

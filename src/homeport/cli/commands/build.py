@@ -98,7 +98,9 @@ def build(
     reflection = None if static else _reflected(terminal, application, verify=verify)
     environment, folder = Environment(), surroundings.cwd() / output
     order = _order(application, reflection, folder, name)
-    prepared = prepare(msgspec.structs.replace(order, binary=binary, shebang=shebang), environment)
+    prepared = prepare(
+        msgspec.structs.replace(order, binary=binary, shebang=shebang, time=_time(surroundings)), environment
+    )
     _tell_findings(terminal, application.plan.root, prepared.findings, stop=True)
     built = _made(terminal, prepared, environment)
     costs = build_report(application.plan, reflection) if report and reflection is not None else None
@@ -163,6 +165,14 @@ def _order(application: Application, reflection: Reflection | None, folder: Path
         include=loaded.config.build.include,
         exclude=loaded.config.build.exclude,
     )
+
+
+def _time(surroundings: Surroundings) -> int:
+    """As https://reproducible-builds.org/specs/source-date-epoch has it; 0 when it is not given."""
+    given = surroundings.environ.get("SOURCE_DATE_EPOCH", "")
+    if given and not given.isdigit():
+        raise typer.BadParameter(f"{given!r} is not a number of seconds since 1970", param_hint="SOURCE_DATE_EPOCH")
+    return int(given or 0)
 
 
 def _tell_findings(terminal: Terminal, root: str, findings: Sequence[Finding], *, stop: bool) -> None:
