@@ -5,6 +5,7 @@ Every figure is of a process of its own, from when it has imported Homeport to t
 
 from __future__ import annotations
 
+import random
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -51,8 +52,8 @@ def measure(app: Path, cache: Path, paths: Sequence[Path], number: int) -> dict[
 
 
 def edit(paths: Sequence[Path], number: int) -> None:
-    """Change files spread over the application, services and others, as somebody does who works on it."""
-    chosen = {paths[(index * len(paths) // CHANGED + number + 3) % len(paths)] for index in range(CHANGED)}
+    """Change files of the application, services and others, drawn at random."""
+    chosen = random.Random(number).sample(list(paths), min(CHANGED, len(paths)))
     for path in chosen:
         path.write_text(f"{path.read_text()}\n\ndef added_{number}(text: str) -> str:\n    return text.strip()\n")
 
