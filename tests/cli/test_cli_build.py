@@ -109,6 +109,14 @@ def test_errors_of_the_source_stop_it_before_anything_is_written(homeport: Homep
 
 
 @pytest.mark.usefixtures("quick")
+def test_warnings_of_the_source_are_told_and_stop_nothing(homeport: Homeport, shop: Path) -> None:
+    (shop / "services.py").write_text(SHOP.replace("self.stock.take", "self.stok.take"))
+    ran = homeport("build", "shop")
+    assert ran.code == 0
+    assert "'stok'" in ran.err
+
+
+@pytest.mark.usefixtures("quick")
 def test_a_library_that_is_missing_here_stops_it_with_the_place(homeport: Homeport, place: Place, shop: Path) -> None:
     (shop / "services.py").write_text("import surely_not_installed\n" + SHOP)
     ran = homeport("build", "shop", "--static")

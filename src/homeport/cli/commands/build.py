@@ -94,7 +94,7 @@ def build(
 
     if static and (verify or report):
         raise typer.BadParameter("--verify and --report import the services", param_hint="--static")
-    application = _application(target, surroundings)
+    application = _application(terminal, target, surroundings)
     reflection = None if static else _reflected(terminal, application, verify=verify)
     environment, folder = Environment(), surroundings.cwd() / output
     order = _order(application, reflection, folder, name)
@@ -129,11 +129,11 @@ def _need_tools(binary: bool) -> None:
         )
 
 
-def _application(target: str, surroundings: Surroundings) -> Application:
+def _application(terminal: Terminal, target: str, surroundings: Surroundings) -> Application:
     from homeport.cli.target import read_application, without_errors
 
     application = read_application(target, surroundings)
-    without_errors(application.plan)
+    _tell_findings(terminal, application.plan.root, without_errors(application.plan).findings, stop=False)
     return application
 
 
