@@ -62,10 +62,7 @@ def resumed(kept: Standing | None, source: Edition, releases: Path) -> tuple[Sta
     """What stands at the start of a node process: what stood before, unless the source says something new."""
     current = source.release.id
     if kept is not None and kept.source == current and all((releases / name).is_dir() for name in kept.releases()):
-        editions = {
-            name: Edition(plan=plan, release=kept_release(releases, name))
-            for name, plan in kept.plans.items()
-        }
+        editions = {name: Edition(plan=plan, release=kept_release(releases, name)) for name, plan in kept.plans.items()}
         if kept.latest in editions:
             return kept, {**editions, current: source}
     versions = {service.name: Version(current) for service in source.plan.services}
