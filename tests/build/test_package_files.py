@@ -94,6 +94,13 @@ def test_hidden_files_environments_and_earlier_artefacts_are_no_part_of_the_appl
     assert files_below(tmp_path, Exclusion(())) == ["cart.py", "data/a.json"]
 
 
+def test_beside_a_package_only_what_its_services_import_is_looked_at(tmp_path: Path) -> None:
+    for name in ("shop/cart.py", "common.py", "photos/shop/a.jpg", "photos/cart.py", "notes.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    assert files_below(tmp_path, Exclusion(()), tops={"shop", "common.py"}) == ["common.py", "shop/cart.py"]
+
+
 def test_a_folder_can_be_left_out(tmp_path: Path) -> None:
     make(tmp_path, {"cart.py": "", "made/a.json": "{}"})
     assert files_below(tmp_path, Exclusion(()), [tmp_path / "made"]) == ["cart.py"]

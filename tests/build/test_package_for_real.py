@@ -72,7 +72,7 @@ def write_application(folder: Path, version: int) -> Path:
 
 
 def build(folder: Path, *options: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "homeport", "build", ".", "--json", "--name", "shop", *options]
+    command = [sys.executable, "-P", "-m", "homeport", "build", ".", "--json", "--name", "shop", *options]
     ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     found: dict[str, Any] = json.loads(ran.stdout)
@@ -211,6 +211,18 @@ def zipapp(application: Path) -> dict[str, Any]:
 def test_the_same_source_gives_the_same_bytes_wherever_it_lies(zipapp: dict[str, Any], tmp_path: Path) -> None:
     other = build(write_application(tmp_path / "another" / "folder", 1), "-o", str(tmp_path / "made"))
     assert other["sha256"] == zipapp["sha256"]
+
+
+def test_modules_named_as_those_of_python_do_not_get_in_the_way_of_building(tmp_path: Path) -> None:
+    package = tmp_path / "shop"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "types.py").write_text("AMOUNT = 3\n")
+    (package / "cart.py").write_text(
+        "from homeport import service\nfrom shop.types import AMOUNT\n\n\n@service\nclass Cart:\n"
+        "    async def total(self) -> int:\n        return AMOUNT\n"
+    )
+    assert build(package)["services"] == ["cart"]
 
 
 def test_a_newer_artefact_takes_over_from_the_one_that_runs_with_its_own_libraries(

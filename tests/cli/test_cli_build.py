@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 from cli_fakes import Place
-from conftest import Homeport
 
 from homeport.build.packager import artefact, zipapp
 from homeport.packaged import FOLDER, Manifest
+from tests.cli.conftest import Homeport
 
 SHOP = """
 from homeport import service

@@ -3,11 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from cli_fakes import Place
-from conftest import Homeport
 
 from homeport.build.application import scan
 from homeport.build.generator.registry import built_registry
 from homeport.build.reflection import reflect
+from tests.cli.conftest import Homeport
 
 SOURCE = """
 from homeport import service

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from cli_fakes import Place
-from conftest import Homeport
+
+from tests.cli.conftest import Homeport
 
 GREETER = """
 from homeport import service

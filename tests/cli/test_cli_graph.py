@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from cli_fakes import Place
-from conftest import Homeport
+
+from tests.cli.conftest import Homeport
 
 SHOP = """
 from homeport import service

@@ -99,6 +99,12 @@ def test_what_is_excluded_stays_out(app: Path, folder: Path, glob: str) -> None:
     assert copied(Releases(folder).make(app, [glob])) == {"shop/cart.py", "shop/data/products.json"}
 
 
+def test_of_a_folder_that_is_no_project_only_what_is_named_is_copied(app: Path, folder: Path) -> None:
+    write(app, "photos/shop/a.jpg", "")
+    write(app, "common.py", "")
+    assert copied(Releases(folder).make(app, tops={"shop"})) == {"shop/cart.py", "shop/data/products.json"}
+
+
 def test_links_are_followed_once(app: Path, folder: Path, tmp_path: Path) -> None:
     write(tmp_path / "shared", "common.py", "")
     (app / "shared").symlink_to(tmp_path / "shared")

@@ -74,3 +74,20 @@ def test_what_leaves_the_plan_incomplete_stops_it_whatever_is_ignored(shop: Path
     shop.write_text(shop.read_text().replace("@service\nclass Cart", "@service(replcas=2)\nclass Cart"))
     with pytest.raises(ScanFailed, match="HP102"):
         read(shop, ignore=("ALL",), exclude=("*",))
+
+
+@pytest.mark.parametrize(
+    ("beside", "expected"), [("notes.txt", {"shop/__init__.py", "shop/shop.py"}), ("pyproject.toml", None)]
+)
+def test_a_package_in_a_folder_that_is_no_project_is_copied_alone(
+    shop: Path, beside: str, expected: set[str] | None
+) -> None:
+    shop.write_text(shop.read_text().replace("proces(order)", "process(order)"))
+    (shop.parent / "__init__.py").write_text("")
+    root = shop.parent.parent
+    (root / beside).write_text("")
+    (root / "photos").mkdir()
+    (root / "photos" / "a.jpg").write_text("")
+    release = Source("shop", root, Config(), Releases(root / "releases")).read().release.root
+    copied = {path.relative_to(release).as_posix() for path in release.rglob("*") if path.is_file()}
+    assert copied == expected if expected else "photos/a.jpg" in copied

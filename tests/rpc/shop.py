@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ class Bank:
     def __init__(self) -> None:
         self.cancelled = 0
         self.closed = 0
+        self.released = threading.Event()
 
     async def echo(self, item: Item, times: int = 1) -> list[Item]:
         return [item] * times
@@ -86,6 +88,11 @@ class Bank:
 
     async def unsendable(self):
         return object()
+
+    @method
+    def hold(self) -> str:
+        """Keeps its thread until it is released."""
+        return "done" if self.released.wait(20) else "forgotten"
 
     @method
     def blocking(self, seconds: float) -> str:

@@ -96,11 +96,14 @@ async def test_what_a_callee_further_down_did_wrong_is_not_this_services_own_bad
 
 async def test_overload_further_down_does_not_say_that_this_call_was_never_started(mode: str, tmp_path: Path) -> None:
     async with world(mode, tmp_path, Bank, Till, threads=1) as w:
-        slow = asyncio.create_task(w.get(Bank).blocking(0.1))
+        held = asyncio.create_task(w.get(Bank).hold())
         await settled(lambda: w.hosted("bank").threads.busy == 1)
-        with pytest.raises(RemoteError, match="Overloaded"):
-            await w.get(Till).relay_overload()
-        await slow
+        try:
+            with pytest.raises(RemoteError, match="Overloaded"):
+                await w.get(Till).relay_overload()
+        finally:
+            w.hosted("bank").target.released.set()
+        assert await held == "done"
 
 
 async def test_a_service_calls_another_and_catches_its_errors(mode: str, tmp_path: Path) -> None:

@@ -108,3 +108,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     def service(self, name: str) -> PlannedService | None:
         return next((service for service in self.services if service.name == name), None)
+
+
+def tops_of(plan: Plan) -> frozenset[str]:
+    """The names in the import root of the packages and modules that services are made of."""
+    paths = (path for service in plan.services for path in (*service.files, service.location.path))
+    return frozenset(path.partition("/")[0] for path in paths)

@@ -73,14 +73,16 @@ class Releases:
     def folder(self) -> Path:
         return self._folder
 
-    def make(self, root: Path, exclude: Sequence[str] = ()) -> Release:
+    def make(self, root: Path, exclude: Sequence[str] = (), tops: Collection[str] | None = None) -> Release:
         """The release of what is below ``root`` now: a new copy, or the one that already holds the same content.
+
+        With ``tops``, only what stands in ``root`` by these names.
 
         Raises:
             ReleaseFailed: a file cannot be read, or there is no room.
         """
         try:
-            files, release = self._made_of(root, tuple(exclude))
+            files, release = self._made_of(root, tuple(exclude), tops)
             signature = _signature(root, files)
             newest = max((max(file.changed) for file in files), default=0) / 1e9
             if newest < time.time() - _SETTLED:
@@ -90,11 +92,11 @@ class Releases:
             raise _failed(error, root, self._folder) from error
         return Release(id=release, root=self._folder / release, findings=_too_large(root, files))
 
-    def _made_of(self, root: Path, exclude: tuple[str, ...]) -> tuple[list[_File], str]:
+    def _made_of(self, root: Path, exclude: tuple[str, ...], tops: Collection[str] | None) -> tuple[list[_File], str]:
         """What there is to copy, and the release that holds it."""
         for remaining in reversed(range(_ATTEMPTS)):
             try:
-                files = sorted(_walk(root, exclude), key=lambda file: file.relative)
+                files = sorted(_walk(root, exclude, tops), key=lambda file: file.relative)
                 return files, self._known(_signature(root, files)) or self._copy(files)
             except FileNotFoundError as error:
                 # Editors and tools replace files at any time; one that is gone again belongs to no release.
@@ -199,7 +201,7 @@ def _is_below(path: object, root: Path) -> bool:
     return isinstance(path, str) and Path(path).is_relative_to(root)
 
 
-def _walk(root: Path, exclude: tuple[str, ...]) -> Iterator[_File]:
+def _walk(root: Path, exclude: tuple[str, ...], tops: Collection[str] | None) -> Iterator[_File]:
     exclusion = Exclusion(exclude)
     pending: list[tuple[str, str, frozenset[tuple[int, int]]]] = [(os.fspath(root), "", frozenset())]
     while pending:
@@ -214,7 +216,7 @@ def _walk(root: Path, exclude: tuple[str, ...]) -> Iterator[_File]:
             continue
         for entry in found:
             relative = prefix + entry.name
-            if exclusion.skips(entry.name, relative):
+            if exclusion.skips(entry.name, relative) or (not prefix and tops is not None and entry.name not in tops):
                 continue
             if entry.is_dir():
                 pending.append((entry.path, f"{relative}/", inside))

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from homeport.build.application import scan
 from homeport.build.diagnostics.checking import settled
+from homeport.build.plan import Plan, tops_of
+from homeport.build.scanner.targets import PROJECT_FILES
 from homeport.config import Config
 from homeport.node.application import Edition, checked
 from homeport.node.packages import edition_of, packaged_at
@@ -34,5 +36,15 @@ class Source:
         cache = self._releases.folder.parent / "cache"
         scanned = scan(self._target, self._cwd, exclude, markers=self._config.build.markers, cache=cache)
         plan = checked(settled(scanned, self._config.check))
-        release = self._releases.make(Path(plan.root), exclude)
+        release = self._releases.make(Path(plan.root), exclude, None if _is_project(plan) else tops_of(plan))
         return Edition(plan=plan, release=release, registry=registry_of(plan, release.id))
+
+
+def _is_project(plan: Plan) -> bool:
+    """Whether all that is in the import root belongs together.
+
+    It does not when that is just the folder in which a package lies, such as a home.
+    """
+    root = Path(plan.root)
+    is_package = bool(plan.scope) and (root / plan.scope).is_dir()
+    return not is_package or any((root / name).exists() for name in (*PROJECT_FILES, ".git"))

@@ -13,7 +13,7 @@ from homeport.build.packager.environment import Environment, is_standard
 from homeport.build.packager.files import chosen, files_below
 from homeport.build.packager.imported import ImportedName, imported_names
 from homeport.build.packager.requirements import Wanted, closure, declared_in_list, declared_in_project
-from homeport.build.plan import Plan
+from homeport.build.plan import Plan, tops_of
 from homeport.build.scanner.exclusion import Exclusion
 
 
@@ -45,7 +45,7 @@ def contents_of(
     """
     root = Path(plan.root)
     reached = sorted({path for service in plan.services for path in (*service.files, service.location.path)})
-    there = files_below(root, Exclusion((*plan.exclude, *exclude)), leave_out)
+    there = files_below(root, Exclusion((*plan.exclude, *exclude)), leave_out, tops_of(plan) if plan.scope else None)
     files = chosen(there, reached, scope=plan.scope, only_reached=only_reached)
     imports = _Imports(root, environment)
     for path in files:

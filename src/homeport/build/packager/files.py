@@ -42,12 +42,17 @@ def chosen(paths: Sequence[str], reached: Collection[str], *, scope: str = "", o
     return sorted(path for path in paths if belongs(path))
 
 
-def files_below(root: Path, exclusion: Exclusion, leave_out: Collection[Path] = ()) -> list[str]:
-    """All files below ``root``, relative to it, but for what is no part of an application and ``leave_out`` folders."""
-    return sorted(_walk(root, exclusion, {os.path.realpath(path) for path in leave_out}))
+def files_below(
+    root: Path, exclusion: Exclusion, leave_out: Collection[Path] = (), tops: Collection[str] | None = None
+) -> list[str]:
+    """All files below ``root``, relative to it, but for what is no part of an application and ``leave_out`` folders.
+
+    With ``tops``, only what stands in ``root`` by these names is looked at: beside a package there may be anything.
+    """
+    return sorted(_walk(root, exclusion, {os.path.realpath(path) for path in leave_out}, tops))
 
 
-def _walk(root: Path, exclusion: Exclusion, leave_out: Collection[str]) -> Iterator[str]:
+def _walk(root: Path, exclusion: Exclusion, leave_out: Collection[str], tops: Collection[str] | None) -> Iterator[str]:
     pending: list[tuple[str, str, frozenset[str]]] = [(os.fspath(root), "", frozenset())]
     while pending:
         folder, prefix, above = pending.pop()
@@ -61,7 +66,7 @@ def _walk(root: Path, exclusion: Exclusion, leave_out: Collection[str]) -> Itera
             continue
         for entry in found:
             relative = prefix + entry.name
-            if exclusion.skips(entry.name, relative):
+            if exclusion.skips(entry.name, relative) or (not prefix and tops is not None and entry.name not in tops):
                 continue
             if entry.is_dir():
                 pending.append((entry.path, f"{relative}/", above | {real}))

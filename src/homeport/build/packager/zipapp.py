@@ -27,13 +27,24 @@ def make_zipapp(site: Path, target: Path, *, shebang: str = "") -> None:
     """
     if importlib.util.find_spec("pex") is None:
         raise PackagingFailed("pex is not installed, which makes artefacts; run `pip install 'homeport[build]'`")
-    command = [sys.executable, "-m", "pex", "--sources-directory", str(site), "--entry-point", f"{MODULE}:main"]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "pex",
+        "--sources-directory",
+        str(site.resolve()),
+        "--entry-point",
+        f"{MODULE}:main",
+    ]
     # A virtual environment is what the processes of a node start from, as in development; sh finds it in 2 ms.
     command += ["--venv", "prepend", "--sh-boot", "--interpreter-constraint", interpreter()]
     if shebang:
         command += ["--python-shebang", shebang]
+    command += ["--output-file", str(target.resolve())]
+    # It starts Pythons to see what they are, and those would import the application's `types.py` where it is run from.
     made = subprocess.run(
-        [*command, "--output-file", str(target)], capture_output=True, text=True, check=False, env=_environment()
+        command, capture_output=True, text=True, check=False, env=_environment(), cwd=site.resolve().parent
     )
     if made.returncode:
         raise PackagingFailed(f"pex could not make {target.name}: {made.stderr.strip() or made.stdout.strip()}")

@@ -9,7 +9,7 @@ import msgspec
 
 from homeport.errors import UsageError, near_names
 
-_PROJECT_FILES = ("homeport.toml", "pyproject.toml", "setup.py", "setup.cfg")
+PROJECT_FILES = ("homeport.toml", "pyproject.toml", "setup.py", "setup.cfg")
 
 
 class TargetPlace(msgspec.Struct, frozen=True):
@@ -90,7 +90,7 @@ def _is_package(folder: Path) -> bool:
 
 
 def _is_project_src(folder: Path) -> bool:
-    return folder.name == "src" and any((folder.parent / name).is_file() for name in _PROJECT_FILES)
+    return folder.name == "src" and any((folder.parent / name).is_file() for name in PROJECT_FILES)
 
 
 def _not_found(target: str, named: str, cwd: Path) -> str:
