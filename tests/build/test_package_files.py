@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from homeport.build.application import scan
+from homeport.build.files import application_files
 from homeport.build.packager.contents import contents_of, declared_by
 from homeport.build.packager.environment import Environment
-from homeport.build.packager.files import chosen, files_below
+from homeport.build.packager.files import chosen
 from homeport.build.packager.imported import imported_names
 from homeport.build.packager.project import project_of
 from homeport.build.packager.requirements import Installed, Wanted, closure, declared_in_list, direct
@@ -85,25 +87,29 @@ def test_all_that_is_reached_is_chosen_and_nothing_that_is_not_there(
         assert {path for path in found if path.endswith(".py")} == reached
 
 
+def files_below(root: Path, **only: Any) -> list[str]:
+    return sorted(relative for relative, _ in application_files(root, Exclusion(), **only))
+
+
 def test_hidden_files_environments_and_earlier_artefacts_are_no_part_of_the_application(tmp_path: Path) -> None:
     make(tmp_path, {"cart.py": "", "data/a.json": "{}"})
     make(tmp_path / "out", {"shop": "", "shop.registry.json": "{}", "shop.cdx.json": "{}"})
     make(tmp_path / "env", {"pyvenv.cfg": "", "lib.py": ""})
     make(tmp_path / ".secret", {"a.json": ""})
     (tmp_path / "loop").symlink_to(tmp_path)
-    assert files_below(tmp_path, Exclusion(())) == ["cart.py", "data/a.json"]
+    assert files_below(tmp_path) == ["cart.py", "data/a.json"]
 
 
 def test_beside_a_package_only_what_its_services_import_is_looked_at(tmp_path: Path) -> None:
     for name in ("shop/cart.py", "common.py", "photos/shop/a.jpg", "photos/cart.py", "notes.txt"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("")
-    assert files_below(tmp_path, Exclusion(()), tops={"shop", "common.py"}) == ["common.py", "shop/cart.py"]
+    assert files_below(tmp_path, tops={"shop", "common.py"}) == ["common.py", "shop/cart.py"]
 
 
 def test_a_folder_can_be_left_out(tmp_path: Path) -> None:
     make(tmp_path, {"cart.py": "", "made/a.json": "{}"})
-    assert files_below(tmp_path, Exclusion(()), [tmp_path / "made"]) == ["cart.py"]
+    assert files_below(tmp_path, leave_out=[tmp_path / "made"]) == ["cart.py"]
 
 
 # -- imports -----------------------------------------------------------------------------------------------------------

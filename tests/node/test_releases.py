@@ -133,6 +133,13 @@ def test_a_file_that_goes_away_meanwhile_is_no_part(app: Path, folder: Path, mon
     assert copied(Releases(folder).make(app)) == {"shop/cart.py", "shop/data/products.json"}
 
 
+def test_links_to_themselves_and_artefacts_made_before_are_no_part(app: Path, folder: Path) -> None:
+    (app / "self").symlink_to("self")
+    for name in ("shop", "shop.registry.json", "shop.cdx.json"):
+        write(app, f"out/{name}", "")
+    assert copied(Releases(folder).make(app)) == {"shop/cart.py", "shop/data/products.json"}
+
+
 def test_unchanged_files_are_not_read_again(app: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = Releases(folder)
     age(app)

@@ -14,13 +14,14 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import msgspec
 
 from homeport.build.diagnostics.finding import Finding
-from homeport.build.scanner.exclusion import Exclusion, is_foreign_folder
+from homeport.build.files import application_files
+from homeport.build.scanner.exclusion import Exclusion
 from homeport.errors import HomeportError
 from homeport.nodes import write_private
 from homeport.program import Program
@@ -96,7 +97,8 @@ class Releases:
         """What there is to copy, and the release that holds it."""
         for remaining in reversed(range(_ATTEMPTS)):
             try:
-                files = sorted(_walk(root, exclude, tops), key=lambda file: file.relative)
+                walk = application_files(root, Exclusion(exclude), tops=tops)
+                files = sorted((_file(entry, relative) for relative, entry in walk), key=lambda file: file.relative)
                 return files, self._known(_signature(root, files)) or self._copy(files)
             except FileNotFoundError as error:
                 # Editors and tools replace files at any time; one that is gone again belongs to no release.
@@ -199,29 +201,6 @@ def _made(path: Path) -> bool:
 
 def _is_below(path: object, root: Path) -> bool:
     return isinstance(path, str) and Path(path).is_relative_to(root)
-
-
-def _walk(root: Path, exclude: tuple[str, ...], tops: Collection[str] | None) -> Iterator[_File]:
-    exclusion = Exclusion(exclude)
-    pending: list[tuple[str, str, frozenset[tuple[int, int]]]] = [(os.fspath(root), "", frozenset())]
-    while pending:
-        folder, prefix, above = pending.pop()
-        here = os.stat(folder)
-        if (here.st_dev, here.st_ino) in above:  # a link to a folder above itself
-            continue
-        inside = above | {(here.st_dev, here.st_ino)}
-        with os.scandir(folder) as entries:
-            found = list(entries)
-        if prefix and is_foreign_folder(folder, {entry.name for entry in found}):
-            continue
-        for entry in found:
-            relative = prefix + entry.name
-            if exclusion.skips(entry.name, relative) or (not prefix and tops is not None and entry.name not in tops):
-                continue
-            if entry.is_dir():
-                pending.append((entry.path, f"{relative}/", inside))
-            elif entry.is_file():
-                yield _file(entry, relative)
 
 
 def _file(entry: os.DirEntry[str], relative: str) -> _File:

@@ -46,5 +46,6 @@ def _is_project(plan: Plan) -> bool:
     It does not when that is just the folder in which a package lies, such as a home.
     """
     root = Path(plan.root)
-    is_package = bool(plan.scope) and (root / plan.scope).is_dir()
-    return not is_package or any((root / name).exists() for name in (*PROJECT_FILES, ".git"))
+    if not plan.scope or not (root / plan.scope).is_dir():
+        return True
+    return any((folder / name).is_file() for folder in (root, *root.parents) for name in PROJECT_FILES)

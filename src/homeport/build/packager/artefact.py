@@ -11,10 +11,10 @@ import msgspec
 
 import homeport
 from homeport.build.diagnostics.finding import Finding
+from homeport.build.files import REGISTRY_SUFFIX, SBOM_SUFFIX
 from homeport.build.generator.registry import built_registry, source_digest
 from homeport.build.packager.contents import Contents, contents_of
 from homeport.build.packager.environment import Environment
-from homeport.build.packager.files import REGISTRY_SUFFIX, SBOM_SUFFIX
 from homeport.build.packager.project import Project
 from homeport.build.packager.revision import source_revision, source_time
 from homeport.build.packager.sbom import bill_of_materials

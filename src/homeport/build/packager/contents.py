@@ -9,8 +9,9 @@ from pathlib import Path
 import msgspec
 
 from homeport.build.diagnostics.finding import Finding
+from homeport.build.files import application_files
 from homeport.build.packager.environment import Environment, is_standard
-from homeport.build.packager.files import chosen, files_below
+from homeport.build.packager.files import chosen
 from homeport.build.packager.imported import ImportedName, imported_names
 from homeport.build.packager.requirements import Wanted, closure, declared_in_list, declared_in_project
 from homeport.build.plan import Plan, tops_of
@@ -45,7 +46,9 @@ def contents_of(
     """
     root = Path(plan.root)
     reached = sorted({path for service in plan.services for path in (*service.files, service.location.path)})
-    there = files_below(root, Exclusion((*plan.exclude, *exclude)), leave_out, tops_of(plan) if plan.scope else None)
+    tops = tops_of(plan) if plan.scope else None
+    walk = application_files(root, Exclusion((*plan.exclude, *exclude)), tops=tops, leave_out=leave_out)
+    there = sorted(relative for relative, _ in walk)
     files = chosen(there, reached, scope=plan.scope, only_reached=only_reached)
     imports = _Imports(root, environment)
     for path in files:
