@@ -24,6 +24,9 @@ ITEM = s.Item("tea", 2.5, ["hot"])
 
 TRAVELLERS: list[tuple[Any, Any]] = [
     (int, -7),
+    (Annotated[float, msgspec.Meta(lt=1.5)] | tuple[int, int], 0.5),
+    (Annotated[float, msgspec.Meta(lt=1.5)] | tuple[int, int], (1, 2)),
+    (list[Annotated[str, msgspec.Meta(max_length=3)] | tuple[()]], ["a", ()]),
     (float, 1.5),
     (float, float("inf")),
     (bool, True),

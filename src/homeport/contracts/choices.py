@@ -14,6 +14,7 @@ import typing
 from typing import Annotated, Any, Literal, Union
 
 from homeport.contracts.api import Schema
+from homeport.contracts.layouts import is_unsound
 from homeport.contracts.reading import follow
 from homeport.contracts.schemas import Schemas, Unfit
 from homeport.contracts.wire import Alternatives, msgpack_decoder, type_name
@@ -40,6 +41,8 @@ def decodable(hint: Any) -> Any:
 
 
 def _union(members: tuple[Any, ...]) -> Any:
+    if is_unsound(members):
+        return _choice(members)
     union = _union_of(members)
     try:
         msgpack_decoder(union)
@@ -50,6 +53,11 @@ def _union(members: tuple[Any, ...]) -> Any:
         return union
     else:
         return union
+    return _choice(members)
+
+
+def _choice(members: tuple[Any, ...]) -> Any:
+    """A stand-in for their union whose members are tried one by one."""
     options = tuple(member for member in members if member is not type(None))
     choice = _alternatives(options)
     return choice | None if len(options) < len(members) else choice

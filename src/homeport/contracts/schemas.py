@@ -16,6 +16,7 @@ import msgspec.inspect as mi
 
 from homeport.contracts import models
 from homeport.contracts.api import Schema
+from homeport.contracts.layouts import unsound_field
 from homeport.contracts.reading import follow
 from homeport.contracts.wire import Alternatives, type_name
 
@@ -206,6 +207,10 @@ def renamed_references(schema: Any, names: Mapping[str, str]) -> Any:
 
 
 def _info(of: Any) -> mi.Type:
+    unsound = unsound_field(of)
+    if unsound:
+        why = "a tuple of fixed length and a type with limits cannot be in one union of a class's field"
+        raise Unfit("", f"{unsound}: {why}; write list[...] or tuple[X, ...], or leave out the limits")
     try:
         return mi.type_info(of)
     except NameError as error:

@@ -33,6 +33,8 @@ class Spelt(NamedTuple):
     text: str
     kind: str  # any, none, bool, int, float, text, array, object, record
     hashable: bool = True
+    limited: bool = False
+    fixed: bool = False  # a tuple of fixed length
 
 
 class Types:
@@ -114,14 +116,17 @@ class Types:
         if "prefixItems" in schema:
             columns = [self._spelt(column) for column in schema["prefixItems"]]
             if schema.get("minItems", 0) < len(columns) or schema.get("items", True) is not False:
-                return Spelt(f"{self._imports.builtin('list')}[{self._any().text}]", "array", hashable=False)
+                return self._rows()
             inner = ", ".join(column.text for column in columns) or "()"
             hashable = all(column.hashable for column in columns)
-            return Spelt(f"{self._imports.builtin('tuple')}[{inner}]", "array", hashable)
+            return Spelt(f"{self._imports.builtin('tuple')}[{inner}]", "array", hashable, fixed=True)
         item = self._spelt(schema.get("items", {}) if isinstance(schema.get("items", {}), dict) else {})
         name = "set" if schema.get("uniqueItems") and item.hashable else "list"
         spelt = Spelt(f"{self._imports.builtin(name)}[{item.text}]", "array", hashable=False)
         return self._limited(spelt, schema, _ARRAYS)
+
+    def _rows(self) -> Spelt:
+        return Spelt(f"{self._imports.builtin('list')}[{self._any().text}]", "array", hashable=False)
 
     def _map(self, schema: Schema) -> Spelt:
         names = schema.get("propertyNames", {})
@@ -143,6 +148,8 @@ class Types:
             if len(alike) > 1:
                 plain = self._on_the_wire(kind)
                 options = [plain if option.text in alike else option for option in options]
+        if any(option.limited for option in options):  # see contracts/layouts.py
+            options = [self._rows() if option.fixed else option for option in options]
         maps = {option.text for option in options if option.kind in ("object", "record")}
         tagged = all(option.kind != "object" for option in options)
         if any(option.kind == "any" for option in options) or (
@@ -188,7 +195,7 @@ class Types:
             return spelt
         shown = ", ".join(f"{word}={repr_of(value)}" for word, value in limits.items())
         typing, msgspec = self._imports.module("typing"), self._imports.module("msgspec")
-        return spelt._replace(text=f"{typing}.Annotated[{spelt.text}, {msgspec}.Meta({shown})]")
+        return spelt._replace(limited=True, text=f"{typing}.Annotated[{spelt.text}, {msgspec}.Meta({shown})]")
 
 
 def or_none(annotation: str) -> str:
