@@ -22,10 +22,10 @@ def is_unsound(members: Iterable[Any]) -> bool:
     return any(map(_is_fixed, found)) and any(map(_is_limited, found))
 
 
-def unsound_field(hint: Any) -> str:
-    """The field, as ``Order.size``, with such a union, of any class that ``hint`` leads to; empty if there is none."""
+def unsound_field(hints: Iterable[Any]) -> str:
+    """The field, as ``Order.size``, with such a union, of any class that these lead to; empty if there is none."""
     seen: set[Any] = set()
-    pending = list(_classes(hint))
+    pending = [cls for hint in hints for cls in _classes(hint)]
     while pending:
         cls = pending.pop()
         if cls in seen:

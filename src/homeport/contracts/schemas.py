@@ -57,7 +57,9 @@ class Schemas:
     """
 
     def __init__(self, types: Iterable[Any]) -> None:
-        self._infos = [_info(of) for of in types]
+        hints = list(types)
+        _refuse_unsound(hints)
+        self._infos = [_info(of) for of in hints]
         self._names = _names(self._infos)
         self._models: dict[Any, str] = {}
         self.definitions: dict[str, Schema] = {}
@@ -206,11 +208,14 @@ def renamed_references(schema: Any, names: Mapping[str, str]) -> Any:
     return copy
 
 
-def _info(of: Any) -> mi.Type:
-    unsound = unsound_field(of)
-    if unsound:
+def _refuse_unsound(hints: list[Any]) -> None:
+    field = unsound_field(hints)
+    if field:
         why = "a tuple of fixed length and a type with limits cannot be in one union of a class's field"
-        raise Unfit("", f"{unsound}: {why}; write list[...] or tuple[X, ...], or leave out the limits")
+        raise Unfit("", f"{field}: {why}; write list[...] or tuple[X, ...], or leave out the limits")
+
+
+def _info(of: Any) -> mi.Type:
     try:
         return mi.type_info(of)
     except NameError as error:
