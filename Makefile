@@ -28,7 +28,7 @@ test-all: $(INSTALLED_DEV) test-lowest ## The tests that take long
 	$(BIN)/python -m pytest -q -m long $(PYTEST_FLAGS)
 
 test-lowest: $(INSTALLED_LOWEST) ## The tests with the oldest dependencies that pyproject.toml allows
-	.venv-lowest/bin/python -m pytest -q -m "not long" --ignore tests/typing $(PYTEST_FLAGS)
+	.venv-lowest/bin/python -m pytest -q -m "not long and not tools" --ignore tests/typing $(PYTEST_FLAGS)
 
 lint: $(INSTALLED_DEV)
 	$(BIN)/ruff check
@@ -73,10 +73,10 @@ $(INSTALLED_DEV): pyproject.toml requirements-dev.lock | $(BIN)/python
 
 $(INSTALLED_LOWEST): pyproject.toml | $(INSTALLED_DEV)
 	$(BIN)/python -m venv .venv-lowest
-	$(BIN)/uv pip compile pyproject.toml --resolution lowest-direct --quiet --no-emit-index-url \
+	$(BIN)/uv pip compile pyproject.toml --extra build --resolution lowest-direct --quiet --no-emit-index-url \
 		--python $(BIN)/python -o .venv-lowest/lowest.txt
-	.venv-lowest/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --editable . \
+	.venv-lowest/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --editable '.[build]' \
 		--constraint .venv-lowest/lowest.txt anyio 'cyclonedx-python-lib[json-validation]>=11' django \
-		dockerfile-parse fastapi grpcio hypothesis packaging pydantic pyyaml \
+		dockerfile-parse fastapi grpcio hypothesis openapi-spec-validator pydantic pyyaml \
 		pytest pytest-asyncio pytest-timeout pytest-xdist websockets==15.0
 	@touch $@

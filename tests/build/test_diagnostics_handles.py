@@ -473,6 +473,7 @@ def test_in_any_application_the_edits_change_nothing_but_that_handles_are_declar
         assert sorted(one[:3] for one in told(fixed.looked.plan)) == sorted(before)
 
 
+@pytest.mark.tools
 def test_the_fixed_application_can_be_imported_and_mypy_checks_its_calls(write: Write) -> None:
     folder = write(APPLICATION)
     fix(lambda: look(folder))

@@ -70,6 +70,7 @@ def test_the_version_tells_contracts_apart() -> None:
     assert version(ZOO, IMPORT) != version(ZOO, other)
 
 
+@pytest.mark.tools
 def test_type_checkers_find_nothing(folder: Path) -> None:
     environ = os.environ | {"MYPYPATH": f"{ROOT / 'src'}"}
     words = ["--strict", "--follow-imports=silent", "--cache-dir", str(folder / "cache"), "-p", "zoo_client"]
@@ -84,6 +85,7 @@ def test_type_checkers_find_nothing(folder: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.tools
 def test_the_text_is_as_formatters_have_it(folder: Path) -> None:
     words = ["format", "--no-cache", "--isolated", "--line-length", "120", "--diff", "zoo_client"]
     done = subprocess.run(

@@ -72,6 +72,7 @@ def test_the_client_calls_the_running_boutique_with_its_own_types(boutique: Real
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.tools
 def test_the_client_and_what_uses_it_pass_mypy_in_strict_mode(package: Path) -> None:
     (package / "caller.py").write_text(CALLER)
     words = ["--strict", "--follow-imports=silent", "--cache-dir", str(package / "cache")]
