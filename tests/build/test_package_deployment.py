@@ -15,10 +15,12 @@ from dockerfile_parse import DockerfileParser
 
 from homeport.build.packager.deployment.compose import compose
 from homeport.build.packager.deployment.dockerfile import dockerfile, ignored_files
+from homeport.build.packager.deployment.origin import Origin, origin_of
 from homeport.build.packager.deployment.place import Place
 from homeport.build.packager.deployment.systemd import systemd
 
-SHOP = Place(name="Web Shop_2", target="src/shop", python="3.11", homeport="0.1.0", port=8080, stages=3)
+INDEX = Origin(requirement="homeport[build]==0.1.0")
+SHOP = Place(name="Web Shop_2", target="src/shop", python="3.11", homeport=INDEX, port=8080, stages=3)
 
 
 def instructions(place: Place) -> list[tuple[str, str]]:
@@ -45,7 +47,7 @@ def test_the_image_is_built_in_one_stage_and_runs_in_another() -> None:
 
 def test_the_container_runs_as_a_user_without_rights_whose_data_is_a_volume() -> None:
     stage = last_stage(SHOP)
-    assert stage["USER"] == "web-shop-2"
+    assert stage["USER"] == "10001:10001"  # by number: whatever a project is called, such as `mail`, and not root
     assert stage["VOLUME"] == stage["WORKDIR"] == "/data"
 
 
@@ -73,7 +75,7 @@ def test_health_is_asked_of_the_front_by_a_program_that_the_image_has() -> None:
 
 @pytest.mark.parametrize("tls", [False, True])
 def test_the_health_check_fails_when_nobody_answers(tls: bool) -> None:
-    closed = Place(name="x", python="3.11", homeport="0", port=1, tls=tls)
+    closed = Place(name="x", python="3.11", homeport=INDEX, port=1, tls=tls)
     ran = subprocess.run([sys.executable, *closed.health_check[1:]], capture_output=True, text=True, check=False)
     assert ran.returncode == 1
     assert "refused" in ran.stderr
@@ -88,14 +90,76 @@ def test_the_health_check_fails_when_nobody_answers(tls: bool) -> None:
     ],
 )
 def test_the_libraries_of_the_project_are_installed_as_it_declares_them(installs: str, expected: list[str]) -> None:
-    place = Place(name="x", python="3.11", homeport="0", installs=installs)
+    place = Place(name="x", python="3.11", homeport=INDEX, installs=installs)
     lines = dockerfile(place).splitlines()
     positions = [lines.index(line) for line in expected]
     assert positions == sorted(positions)
 
 
+def test_a_homeport_from_a_folder_is_taken_from_a_build_context_that_the_file_tells_how_to_name() -> None:
+    place = Place(name="x", python="3.11", homeport=Origin(requirement="/homeport[build]", folder="/src/home port"))
+    text = dockerfile(place)
+    assert "docker build --build-context homeport='/src/home port' -t x ." in text
+    assert 'COPY --from=homeport . /homeport/\nRUN pip install --no-cache-dir "/homeport[build]"\n' in text
+    contexts = yaml.safe_load(compose(place))["services"]["x"]["build"]
+    assert contexts == {"context": ".", "additional_contexts": {"homeport": "/src/home port"}}
+
+
+def test_a_homeport_from_an_index_needs_no_build_context() -> None:
+    assert ("RUN", 'pip install --no-cache-dir "homeport[build]==0.1.0"') in instructions(SHOP)
+    assert "--build-context" not in dockerfile(SHOP)
+    assert yaml.safe_load(compose(SHOP))["services"]["web-shop-2"]["build"] == {"context": "."}
+
+
+def test_what_git_fetches_is_installed_in_an_image_that_has_git() -> None:
+    place = Place(name="x", python="3.11", homeport=Origin(requirement="homeport[build] @ git+u@c", needs_git=True))
+    stages = [value for word, value in instructions(place) if word == "FROM"]
+    assert stages == ["python:3.11 AS build", "python:3.11-slim"]
+
+
 def test_what_a_build_does_not_need_is_not_sent_to_it() -> None:
     assert {".env", ".venv", ".homeport", "dist"} <= set(ignored_files().split())
+
+
+# -- where Homeport came from ------------------------------------------------------------------------------------------
+
+AT = "https://example.org/homeport"
+
+
+@pytest.mark.parametrize(
+    ("recorded", "expected"),
+    [
+        (None, Origin(requirement="homeport[build]==0.1.0")),
+        (
+            {"url": f"{AT}.git", "vcs_info": {"vcs": "git", "requested_revision": "main", "commit_id": "ab12"}},
+            Origin(requirement=f"homeport[build] @ git+{AT}.git@ab12", needs_git=True),
+        ),
+        (
+            {"url": AT, "vcs_info": {"vcs": "hg", "commit_id": "ab12"}, "subdirectory": "python"},
+            Origin(requirement=f"homeport[build] @ hg+{AT}@ab12#subdirectory=python"),
+        ),
+        (
+            {"url": "file:///home/me/home%20port", "dir_info": {"editable": True}},
+            Origin(requirement="/homeport[build]", folder="/home/me/home port"),
+        ),
+        (
+            {"url": "file:///home/me/homeport", "dir_info": {}},
+            Origin(requirement="/homeport[build]", folder="/home/me/homeport"),
+        ),
+        ({"url": f"{AT}-0.1.0.tar.gz", "archive_info": {}}, Origin(requirement=f"homeport[build] @ {AT}-0.1.0.tar.gz")),
+        (
+            {"url": "file:///tmp/homeport-0.1.0-py3-none-any.whl", "archive_info": {}},
+            Origin(
+                requirement="/homeport/homeport-0.1.0-py3-none-any.whl[build]",
+                folder="/tmp",
+                file="homeport-0.1.0-py3-none-any.whl",
+            ),
+        ),
+    ],
+    ids=["index", "git", "other version control", "editable", "folder", "archive", "wheel"],
+)
+def test_an_image_has_the_homeport_that_is_installed(recorded: dict[str, object] | None, expected: Origin) -> None:
+    assert origin_of("0.1.0", json.dumps(recorded) if recorded else None) == expected
 
 
 # -- compose -----------------------------------------------------------------------------------------------------------
@@ -118,7 +182,7 @@ def test_what_compose_publishes_is_reached_from_this_machine_only_and_wants_a_to
 
 
 def test_a_node_with_tls_and_a_token_of_its_own_is_told_nothing_about_them() -> None:
-    place = Place(name="x", python="3.11", homeport="0", tls=True, token=True)
+    place = Place(name="x", python="3.11", homeport=INDEX, tls=True, token=True)
     text = compose(place)
     assert yaml.safe_load(text)["services"]["x"]["environment"] is None
     assert "https://127.0.0.1" in text
@@ -168,4 +232,4 @@ def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path) -> None:
     ("name", "label"), [("shop", "shop"), ("Web Shop_2", "web-shop-2"), ("__", "app"), ("a.b", "a-b")]
 )
 def test_a_name_becomes_one_that_every_manager_takes(name: str, label: str) -> None:
-    assert Place(name=name, python="3.11", homeport="0").label == label
+    assert Place(name=name, python="3.11", homeport=INDEX).label == label

@@ -200,6 +200,9 @@ def test_settings_and_the_project_shape_what_is_exported(homeport: Homeport, pla
     made = yaml.safe_load(homeport("export", "compose", "shop").out)["services"]["shop"]
     assert made["ports"] == ["127.0.0.1:8080:8080"]
     assert made["stop_grace_period"] == "75s"  # the front and two stages, 20 + 5 s each
+    (shop / "homeport.toml").write_text("[node]\nport = 0\n")
+    assert "127.0.0.1:7070:7070" in homeport("export", "compose", "shop").out  # one that is known beforehand
     shown = homeport("export", "dockerfile", "shop").out
+    assert "EXPOSE 7070" in shown
     assert "pip install --no-cache-dir -r requirements.txt" in shown
     assert "homeport build" in shown

@@ -87,6 +87,7 @@ def _place(application: Application, surroundings: Surroundings, target: str, na
 
     from homeport import __version__
     from homeport.build.analyzer.graph import service_graph
+    from homeport.build.packager.deployment.origin import origin_of
     from homeport.build.packager.deployment.place import Place
     from homeport.build.packager.project import project_of
 
@@ -96,8 +97,8 @@ def _place(application: Application, surroundings: Surroundings, target: str, na
         name=project.name,
         target=_from_project(target, surroundings.cwd().resolve(), project.folder),
         python=".".join(map(str, sys.version_info[:2])),
-        homeport=__version__,
-        port=config.node.port,
+        homeport=origin_of(__version__, _direct_url()),
+        port=config.node.port or 7070,  # 0 is any free one, which could not be published
         tls=bool(config.node.tls_certificate),
         token=bool(config.node.token),
         drain_timeout=config.node.drain_timeout,
@@ -113,6 +114,16 @@ def _from_project(target: str, cwd: Path, project: Path) -> str:
     if not place.exists() or not place.is_relative_to(project):
         return target
     return f"{place.relative_to(project)}{colon}{attribute}"
+
+
+def _direct_url() -> str | None:
+    """What the installer has recorded, when Homeport did not come from an index."""
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    try:
+        return distribution("homeport").read_text("direct_url.json")
+    except PackageNotFoundError:
+        return None
 
 
 def _installs(project: Path) -> str:

@@ -23,8 +23,8 @@ def compose(place: Place) -> str:
 # {place.name} on one machine:  HOMEPORT_NODE__TOKEN=… docker compose up --build --detach
 services:
   {label}:
-    build: .
-    image: {label}
+    build:
+{_build(place)}    image: {label}
     init: true # reaps what services start and leave behind
     restart: unless-stopped
     environment:
@@ -51,4 +51,15 @@ services:
 
 volumes:
   {label}-data:
+"""
+
+
+def _build(place: Place) -> str:
+    folder = place.homeport.folder
+    if not folder:
+        return "      context: .\n"
+    return f"""\
+      context: .
+      additional_contexts:
+        homeport: {json.dumps(folder)} # what Homeport was installed from where this was written
 """

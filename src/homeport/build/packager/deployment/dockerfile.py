@@ -3,36 +3,40 @@
 from __future__ import annotations
 
 import json
+import shlex
 
+from homeport.build.packager.deployment.origin import Origin
 from homeport.build.packager.deployment.place import Place
+
+_USER = 10001
 
 
 def dockerfile(place: Place) -> str:
-    """For ``docker build .`` in the project's folder."""
-    project = f"RUN pip install --no-cache-dir {place.installs}\n" if place.installs else ""
-    copies = "" if place.installs != "-r requirements.txt" else "COPY requirements.txt ./\n"
-    early = copies + project if copies else ""
+    """For ``docker build .`` in the project's folder, with the build context that a comment at its top names."""
+    homeport = place.homeport
+    context = f"--build-context homeport={shlex.quote(homeport.folder)} " if homeport.folder else ""
+    builder = f"python:{place.python}" if homeport.needs_git else f"python:{place.python}-slim"
     return f"""\
 # syntax=docker/dockerfile:1
 # {place.name}, built by `homeport build` and run by a user of its own.
 #
-#   docker build -t {place.label} .
+#   docker build {context}-t {place.label} .
 #   docker run --init -p 127.0.0.1:{place.port}:{place.port} -v {place.label}-data:/data \\
 #       -e HOMEPORT_NODE__TOKEN=… -e HOMEPORT_NODE__PLAIN_HTTP=true {place.label}
 #
 # A container is reached from outside, so the node wants a token; and TLS, unless something in front of it ends that.
 
-FROM python:{place.python}-slim AS build
+FROM {builder} AS build
 WORKDIR /source
-RUN pip install --no-cache-dir "homeport[build]=={place.homeport}"
-{early}COPY . .
-{"" if copies else project}RUN homeport build {json.dumps(place.target)} --name {place.label} --output /artefact
+{_install_homeport(homeport)}{_copy_source(place.installs)}\
+RUN homeport build {json.dumps(place.target)} --name {place.label} --output /artefact
 
 FROM python:{place.python}-slim
-RUN useradd --system --uid 10001 --no-create-home --home-dir /data {place.label} \\
-    && install --directory --owner {place.label} /data /opt/{place.label}
+# By number, so that an engine can tell that it is not root.
+RUN useradd --uid {_USER} --user-group --no-create-home --home-dir /data homeport \\
+    && install --directory --owner {_USER} --group {_USER} /data /opt/{place.label}
 COPY --from=build /artefact/{place.label} /usr/local/bin/{place.label}
-USER {place.label}
+USER {_USER}:{_USER}
 # Unpacked now, so that a container starts at once and its file system may be read-only.
 ENV HOMEPORT_ROOT=/opt/{place.label}
 RUN ["{place.label}", "--version"]
@@ -45,6 +49,24 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \\
 ENTRYPOINT ["{place.label}"]
 CMD ["run", "--host", "0.0.0.0", "--port", "{place.port}"]
 """
+
+
+def _install_homeport(homeport: Origin) -> str:
+    install = f'RUN pip install --no-cache-dir "{homeport.requirement}"\n'
+    if not homeport.folder:
+        return install
+    return (
+        "# The build context that the command above names: what Homeport was installed from where this was written.\n"
+        f"COPY --from=homeport {homeport.file or '.'} /homeport/\n{install}"
+    )
+
+
+def _copy_source(installs: str) -> str:
+    """A list of libraries goes first, so that these are installed anew only when it changes."""
+    install = f"RUN pip install --no-cache-dir {installs}\n" if installs else ""
+    if installs.startswith("-r "):
+        return f"COPY {installs.removeprefix('-r ')} ./\n{install}COPY . .\n"
+    return f"COPY . .\n{install}"
 
 
 def ignored_files() -> str:

@@ -7,6 +7,8 @@ import re
 
 import msgspec
 
+from homeport.build.packager.deployment.origin import Origin
+
 _PATIENCE = 5.0  # seconds beyond drain_timeout before a node kills what drains
 
 
@@ -16,7 +18,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     name: str  # of the artefact, and of what manages it
     target: str = "."  # from the project's folder
     python: str  # "3.11"
-    homeport: str  # version
+    homeport: Origin  # of the Homeport that builds it
     port: int = 7070
     tls: bool = False
     token: bool = False  # the settings that go into the artefact hold one
