@@ -217,6 +217,16 @@ def test_the_unit_has_a_user_and_folders_of_its_own() -> None:
     } <= set(service)
 
 
+def test_the_unit_has_no_rights_but_the_one_that_a_low_port_takes() -> None:
+    low = Place(name="x", python="3.11", homeport=INDEX, port=443)
+    assert "CapabilityBoundingSet=" in sections(systemd(SHOP))["Service"]
+    assert "AmbientCapabilities" not in systemd(SHOP)
+    assert {
+        "CapabilityBoundingSet=CAP_NET_BIND_SERVICE",
+        "AmbientCapabilities=CAP_NET_BIND_SERVICE",
+    } <= set(sections(systemd(low))["Service"])
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd here to ask")
 def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path) -> None:
     unit = tmp_path / "shop.service"

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from homeport.build.packager.deployment.place import Place
 
+_UNPRIVILEGED = 1024  # the first port that any user may open
+
 
 def systemd(place: Place, program: str = "") -> str:
     """A unit for the artefact at ``program``, an absolute path."""
     label = place.label
     program = program or f"/usr/local/bin/{place.name}"
+    rights = "CapabilityBoundingSet="
+    if place.port < _UNPRIVILEGED:
+        rights += "CAP_NET_BIND_SERVICE\nAmbientCapabilities=CAP_NET_BIND_SERVICE"
     return f"""\
 # Install:  install dist/{place.name} {program}
 #           install --mode=644 {label}.service /etc/systemd/system/
@@ -43,7 +48,7 @@ TimeoutStopSec={place.stop_seconds}
 SuccessExitStatus=130
 
 NoNewPrivileges=yes
-CapabilityBoundingSet=
+{rights}
 PrivateDevices=yes
 PrivateTmp=yes
 ProtectClock=yes
