@@ -30,6 +30,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         "processes",
         "program",
         "packaged",
+        "unpacked",
         "nodes",
         "logfiles",
         "_lazy",

@@ -33,6 +33,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     services: tuple[str, ...] = ()
     settings: str = ""  # name of the settings file inside
 
+    @property
+    def version_folder(self) -> str:
+        """The name of the folder that it unpacks itself into: another one for other contents."""
+        return f"{self.name}-{self.digest[:16]}"
+
 
 class Package(msgspec.Struct, frozen=True, kw_only=True):
     """A packaged application, unpacked at ``folder``."""

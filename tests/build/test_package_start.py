@@ -13,7 +13,9 @@ import pytest
 from homeport.build.packager.selfextracting import self_extracting
 from homeport.build.packager.site import PackagingFailed
 from homeport.build.packager.zipapp import add_start
+from homeport.unpacked import MARK
 
+KEPT = "shop-0123456789abcdef"
 PROGRAM = '#!/bin/sh\necho "$(dirname "$0")" "$@"\n'
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -26,7 +28,7 @@ def artefact(tmp_path: Path) -> Path:
     (folder / "shop").write_text(PROGRAM)
     (folder / "shop").chmod(0o755)
     (folder / "inside" / "data").write_bytes(bytes(range(256)) * 100)
-    self_extracting(folder, tmp_path / "shop", name="shop", digest="0123456789abcdef0123")
+    self_extracting(folder, tmp_path / "shop", name="shop", kept=KEPT)
     return tmp_path / "shop"
 
 
@@ -45,6 +47,7 @@ def test_it_unpacks_below_home_and_runs_with_its_arguments(run: Run, tmp_path: P
     there = tmp_path / ".cache/homeport/unpacked/shop-0123456789abcdef"
     assert (ran.returncode, ran.stdout) == (0, f"{there} ps two words\n")
     assert (there / "inside" / "data").read_bytes() == bytes(range(256)) * 100
+    assert (there / MARK).is_file()
 
 
 def test_it_unpacks_once(run: Run, tmp_path: Path) -> None:
@@ -128,7 +131,7 @@ def test_a_file_that_was_cut_off_is_not_run(run: Run, artefact: Path, tmp_path: 
 def test_the_same_folder_gives_the_same_bytes(artefact: Path, tmp_path: Path) -> None:
     for path in (tmp_path / "folder").rglob("*"):
         os.utime(path, (1, 1))
-    self_extracting(tmp_path / "folder", tmp_path / "again", name="shop", digest="0123456789abcdef0123")
+    self_extracting(tmp_path / "folder", tmp_path / "again", name="shop", kept=KEPT)
     assert (tmp_path / "again").read_bytes() == artefact.read_bytes()
 
 
@@ -151,22 +154,33 @@ def test_a_zipapp_that_is_unpacked_runs_without_asking_pex(tmp_path: Path) -> No
     artefact = tmp_path / "shop"
     artefact.write_bytes(PEX_START + b"PK...")
     artefact.chmod(0o755)
-    add_start(artefact)
+    add_start(artefact, KEPT)
     environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
 
     def run() -> str:
         return subprocess.run([artefact, "ps"], env=environ, capture_output=True, text=True, check=True).stdout
 
-    root = tmp_path / ".cache/homeport/unpacked/pex"
+    root = tmp_path / ".cache/homeport/unpacked" / KEPT
     assert run() == f"pex unpacks into {root}\n"
     python = root / "venvs/4/aa/bb/bin/python"
     python.parent.mkdir(parents=True)
     python.write_text('#!/bin/sh\necho "$@"; echo "${PATH%%:*}"\n')
     python.chmod(0o755)
     assert run().splitlines() == ["-I -m homeport.cli.packaged ps", str(python.parent)]
+    assert (root / MARK).is_file()
+
+
+def test_folders_of_other_pexes_are_not_used(tmp_path: Path) -> None:
+    artefact = tmp_path / "shop"
+    artefact.write_bytes(PEX_START + b"PK...")
+    artefact.chmod(0o755)
+    add_start(artefact, KEPT)
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PEX_ROOT": str(tmp_path / "other")}
+    ran = subprocess.run([artefact], env=environ, capture_output=True, text=True, check=True)
+    assert ran.stdout == f"pex unpacks into {tmp_path}/.cache/homeport/unpacked/{KEPT}\n"
 
 
 def test_a_start_that_pex_never_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "shop").write_bytes(b"#!/usr/bin/env python3\nPK...")
     with pytest.raises(PackagingFailed, match=r"install a pex from 2\.70 on"):
-        add_start(tmp_path / "shop")
+        add_start(tmp_path / "shop", KEPT)

@@ -42,7 +42,7 @@ def shop(place: Place) -> Path:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out what takes long: the libraries, their bytecode, and pex, in whose place a plain zip is written."""
 
-    def zipped(site: Path, target: Path, *, shebang: str = "") -> None:
+    def zipped(site: Path, target: Path, *, kept: str, shebang: str = "") -> None:
         with zipfile.ZipFile(target, "w") as file:
             for path in sorted(site.rglob("*")):
                 file.write(path, path.relative_to(site).as_posix())

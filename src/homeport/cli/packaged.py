@@ -27,6 +27,10 @@ def main() -> int:
     refusal = why_not_here(folder)
     if refusal:
         return _refuse(refusal)
+    from homeport.unpacked import hold_own
+
+    if not hold_own():
+        return _refuse(f"{folder} was removed just now, as newer versions are in use; start the file again")
     if arguments[:1] == [PART]:
         return _be_part(arguments[1], arguments[2:])
     return _command(folder, arguments)
@@ -34,11 +38,16 @@ def main() -> int:
 
 def _command(folder: Path, arguments: list[str]) -> int:
     from homeport.cli.main import main as command
+    from homeport.cli.outdated import remove_outdated
     from homeport.cli.surroundings import Surroundings
     from homeport.cli.wording import Wording
     from homeport.packaged import read_package
+    from homeport.unpacked import version_of
 
     package = read_package(folder)
+    version = version_of(folder)
+    if version is not None:
+        remove_outdated(version)
     Wording.program = package.manifest.name
     return command(arguments, Surroundings(package=package))
 

@@ -24,6 +24,7 @@ from homeport.http.listener import listener_of, url_of
 from homeport.http.logs import start_logging
 from homeport.http.server import served
 from homeport.http.standing import Orphaned, Standing
+from homeport.unpacked import hold_own
 
 log = logging.getLogger("homeport.http")
 
@@ -32,6 +33,7 @@ def main() -> None:
     """Read the spec that the only argument names, and serve."""
     if len(sys.argv) != 2:
         sys.exit("usage: python -m homeport.http SPEC.json")
+    hold_own()
     try:
         spec = read_spec(Path(sys.argv[1]))
         start_logging(spec.log, spec.log_level)

@@ -16,6 +16,7 @@ from homeport.errors import HomeportError, UsageError, snake_case
 from homeport.model import Problem
 from homeport.node.api import NodeSpec
 from homeport.node.application import ScanFailed
+from homeport.unpacked import hold_own
 
 _OK, _FAILED, _USAGE = 0, 1, 2
 
@@ -32,6 +33,7 @@ def main(arguments: list[str]) -> int:
         return _USAGE
     from homeport.node.assembly import serve
 
+    hold_own()
     try:
         _run(serve(spec, dict(os.environ), SystemClock()))
     except HomeportError as error:

@@ -10,6 +10,7 @@ from homeport.build.generator.registry_file import RegistryFile
 from homeport.node.application import Edition
 from homeport.node.releases import Release, ReleaseFailed
 from homeport.packaged import Package, is_package, program_of, read_package
+from homeport.unpacked import hold
 
 
 def packaged_at(target: str, cwd: Path) -> Package | None:
@@ -29,6 +30,7 @@ def edition_of(package: Package, releases: Path) -> Edition:
         UsageError: the registry is damaged.
         ReleaseFailed: there is no room for a link to it.
     """
+    hold(package.folder)
     release = Release(id=package.release, root=_linked(package, releases), program=program_of(package))
     registry = RegistryFile(package.registry)
     registry.verify()
@@ -39,6 +41,8 @@ def kept_release(releases: Path, name: str) -> Release:
     """A release that was made before; if it is a package, with the program that starts it."""
     root = releases / name
     folder = Path(os.readlink(root)).parent if root.is_symlink() else None
+    if folder is not None:
+        hold(folder)
     program = program_of(read_package(folder)) if folder is not None and is_package(folder) else ()
     return Release(id=name, root=root, program=program)
 

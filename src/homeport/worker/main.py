@@ -32,6 +32,7 @@ from homeport.rpc.caller import Caller
 from homeport.rpc.peers import Links
 from homeport.rpc.server import RpcServer
 from homeport.rpc.standing import Hosting, Standing
+from homeport.unpacked import hold_own
 from homeport.worker.api import WorkerSpec
 from homeport.worker.crew import Crew, Member
 from homeport.worker.heartbeat import NO_STALLS, HeartbeatThread
@@ -255,6 +256,7 @@ def main() -> int:
     if len(sys.argv) != 2:
         print("usage: python -m homeport.worker SPEC.json  (started by the node process)", file=sys.stderr)
         return 2
+    hold_own()
     spec = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=WorkerSpec)
     output = capture(spec.log, logging.getLevelNamesMapping()[spec.log_level.upper()]) if spec.log else None
     offer_dump()

@@ -110,7 +110,7 @@ def build(prepared: Prepared, environment: Environment, say: Say = lambda _: Non
         else:
             from homeport.build.packager.zipapp import make_zipapp
 
-            make_zipapp(site, fresh, shebang=order.shebang)
+            make_zipapp(site, fresh, kept=manifest.version_folder, shebang=order.shebang)
         return _deliver(order.folder, fresh, site / FOLDER, manifest, contents)
 
 

@@ -43,7 +43,7 @@ def make_binary(
     if made.returncode:
         last = "\n".join(made.stderr.strip().splitlines()[-15:])
         raise PackagingFailed(f"PyInstaller could not make {manifest.name}: {last}")
-    self_extracting(work / "made" / manifest.name, target, name=manifest.name, digest=manifest.digest)
+    self_extracting(work / "made" / manifest.name, target, name=manifest.name, kept=manifest.version_folder)
 
 
 def homeport_modules(site: Path) -> list[str]:

@@ -42,7 +42,7 @@ def project_of(plan: Plan, settings: Path | None = None, name: str = "") -> Proj
     table = _project_table(file) if file is not None and own else {}
     declared = str(table.get("name") or "")
     return Project(
-        folder=folder, name=name or declared or _plain(_called(plan)), version=str(table.get("version") or "")
+        folder=folder, name=name or _plain(declared or _called(plan)), version=str(table.get("version") or "")
     )
 
 

@@ -8,14 +8,18 @@ import tarfile
 from pathlib import Path
 
 from homeport.build.packager.unpacking import CHOOSE_ROOT
+from homeport.unpacked import MARK
 
 _TIME = 315532800  # of every file: the contents alone decide the bytes
 _DIGITS = 6
 
 
-def self_extracting(folder: Path, target: Path, *, name: str, digest: str) -> None:
-    """Write ``target``, which runs the program ``name`` of the folder; ``digest`` tells its contents from others."""
-    header = _header(name, digest)
+def self_extracting(folder: Path, target: Path, *, name: str, kept: str) -> None:
+    """Write ``target``, which runs the program ``name`` of the folder.
+
+    ``kept`` is the name of the folder that is made for this version where it unpacks itself.
+    """
+    header = _header(name, kept)
     with target.open("wb") as file:
         file.write(header)
         with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0, compresslevel=6) as packed:
@@ -35,9 +39,9 @@ def _pack(folder: Path, packed: gzip.GzipFile) -> None:
                 archive.addfile(entry, content if entry.isreg() else None)
 
 
-def _header(name: str, digest: str) -> bytes:
+def _header(name: str, kept: str) -> bytes:
     """The start, which knows its own length."""
-    text = "#!/bin/sh\n" + CHOOSE_ROOT + _START.replace("@name@", name).replace("@kept@", f"{name}-{digest[:16]}")
+    text = "#!/bin/sh\n" + CHOOSE_ROOT + _START.replace("@name@", name).replace("@kept@", kept).replace("@mark@", MARK)
     length = len(text.replace("@begin@", "0" * _DIGITS).encode())
     return text.replace("@begin@", f"{length + 1:0{_DIGITS}}").encode()
 
@@ -48,6 +52,7 @@ name='@name@' kept="$root/@kept@"
 if [ ! -x "$kept/$name" ]; then
     fresh=$(mktemp -d "$root/.fresh.XXXXXX") || exit 1
     if tail -c "+@begin@" "$0" | tar -xzf - -C "$fresh"; then
+        : >"$fresh/@mark@"
         [ -d "$kept" ] || mv "$fresh" "$kept"
     fi
     rm -rf "$fresh"

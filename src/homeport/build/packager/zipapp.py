@@ -12,14 +12,16 @@ from pathlib import Path
 
 from homeport.build.packager.site import PackagingFailed
 from homeport.build.packager.unpacking import CHOOSE_ROOT
+from homeport.unpacked import MARK
 
 MODULE = "homeport.cli.packaged"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
 
 
-def make_zipapp(site: Path, target: Path, *, shebang: str = "") -> None:
+def make_zipapp(site: Path, target: Path, *, kept: str, shebang: str = "") -> None:
     """Turn the folder, with bytecode in it, into an executable file that unpacks itself once.
 
+    ``kept`` is the name of the folder that is made for this version where it unpacks itself.
     ``shebang`` is the Python that starts it; else the first on the PATH that fits.
 
     Raises:
@@ -48,7 +50,7 @@ def make_zipapp(site: Path, target: Path, *, shebang: str = "") -> None:
     )
     if made.returncode:
         raise PackagingFailed(f"pex could not make {target.name}: {made.stderr.strip() or made.stdout.strip()}")
-    add_start(target)
+    add_start(target, kept)
     add_bytecode(site, target)
 
 
@@ -58,7 +60,7 @@ def interpreter() -> str:
     return f"{implementation}=={sys.version_info.major}.{sys.version_info.minor}.*"
 
 
-def add_start(target: Path) -> None:
+def add_start(target: Path, kept: str) -> None:
     """Put a start of ours before that of pex, which goes on to unpack.
 
     pex would fall back to a folder that is removed when the command ends, while a node may run on; and at each start it
@@ -69,7 +71,7 @@ def add_start(target: Path) -> None:
     unpacked = _UNPACKED.search(rest)
     if first != b"#!/bin/sh" or unpacked is None:
         raise PackagingFailed("pex made a start that is not as expected; install a pex from 2.70 on, below 3")
-    start = _START.replace("@module@", MODULE).replace("@unpacked@", unpacked[1].decode())
+    start = _START.replace("@module@", MODULE).replace("@kept@", kept).replace("@unpacked@", unpacked[1].decode())
     target.write_bytes(first + b"\n" + start.encode() + rest)
 
 
@@ -88,14 +90,13 @@ def add_bytecode(site: Path, target: Path) -> None:
 _UNPACKED = re.compile(rb'^INSTALLED_PEX="(\$\{PEX_ROOT\}/[\w./-]+)"$', re.MULTILINE)
 
 _START = f"""\
-if [ -z "${{PEX_ROOT:-}}" ]; then
-{CHOOSE_ROOT}PEX_ROOT="$root/pex"
+{CHOOSE_ROOT}PEX_ROOT="$root/@kept@"
 export PEX_ROOT
-fi
 there="@unpacked@"
 if [ -x "$there/bin/python" ]; then
     PATH="$there/bin:$PATH" exec "$there/bin/python" -I -m @module@ "$@"
 fi
+mkdir -p "$PEX_ROOT" && : >>"$PEX_ROOT/{MARK}"
 unset there root tried mask
 """
 
