@@ -9,6 +9,7 @@ import tempfile
 import threading
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -82,6 +83,12 @@ def test_what_was_left_half_removed_or_half_unpacked_goes_once_nobody_can_be_at_
 
 def test_what_is_gone_cannot_be_held(tmp_path: Path) -> None:
     assert lock(tmp_path / "shop-1") is None
+
+
+def test_what_is_removed_while_it_is_being_locked_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = unpack(tmp_path, "shop-1")
+    monkeypatch.setattr("fcntl.flock", lambda descriptor, how: version.rename(tmp_path / ".left-1"))
+    assert lock(version) is None
 
 
 def test_a_version_is_found_from_inside_the_virtual_environment_of_a_zipapp(tmp_path: Path) -> None:
