@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import py_compile
 
+import msgspec
 import pytest
 from cli_fakes import Place, instance, status
 
 from homeport.build.application import scan
 from homeport.build.generator.registry import built_registry
 from homeport.build.generator.registry_file import RegistryFile
-from homeport.cli.doctor.application import check_application
+from homeport.cli.doctor.application import check_application, check_package
 from homeport.cli.doctor.finding import Checked, Health
+from homeport.packaged import Manifest, Package
 
 SOURCE = """
 from homeport import service
@@ -74,6 +76,15 @@ def test_a_source_that_has_moved_on_is_told_with_what_and_whose(app: App) -> Non
         "stock: the service was added"
     )
     assert "homeport deploy" in found.next
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_a_packaged_application_is_compared_with_the_release_that_runs(app: App, running: bool) -> None:
+    package = Package(folder=app.place.folder, manifest=Manifest(name="shop", digest="ab"))
+    present = msgspec.structs.replace(app.place.client.node.present, release=package.release if running else RELEASE)
+    found = check_package(package, present)
+    assert (found.health is Health.WELL) is running
+    assert "homeport deploy" in found.next or running
 
 
 def test_a_source_that_is_gone_is_no_failure_of_the_doctor(app: App) -> None:

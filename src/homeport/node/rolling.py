@@ -385,7 +385,7 @@ class Rolling:
             return ()
         message = f"release {standing.latest} runs, as was decided by a deploy, and not this source as it is now"
         place = self._editions[standing.latest].plan.root
-        hint = "`homeport deploy .` runs this source"
+        hint = "`homeport deploy` runs this source"
         return (Finding(severity="warning", path=place, line=0, column=0, code="HP720", message=message, hint=hint),)
 
     def may_start(self, instance: Instance) -> bool:

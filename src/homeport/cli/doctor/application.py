@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from homeport.cli.surroundings import Surroundings
     from homeport.model import Instance
     from homeport.node.api import NodeStatus
+    from homeport.packaged import Package
 
 SLOW_IMPORT = 0.5  # seconds
 _FEW = 3  # that are named
@@ -69,6 +70,8 @@ def check_source(
     from homeport.cli.target import read_application
     from homeport.errors import UsageError
 
+    if surroundings.package is not None:
+        return check_package(surroundings.package, status)
     plan = registry.plan(Path(status.root))
     try:
         now = built_registry(read_application(target_of(plan), surroundings).plan).services
@@ -87,8 +90,17 @@ def check_source(
     return warning(
         "source",
         f"newer than what runs: {'; '.join([*told, *changed[:_FEW]])}",
-        "homeport diff shows who would notice; homeport deploy . has it take over",
+        "homeport diff shows who would notice; homeport deploy has it take over",
     )
+
+
+def check_package(package: Package, status: NodeStatus) -> Checked:
+    """The application that this program has inside is what runs."""
+    name = package.manifest.name
+    if package.release == status.release:
+        return well("source", f"as it runs, that in {name} (release {status.release})")
+    found = f"that in {name} is another version (release {package.release}) than runs ({status.release})"
+    return warning("source", found, "homeport deploy has it take over")
 
 
 def check_bytecode(

@@ -199,6 +199,7 @@ def refuse_second_node(data: Path) -> None:
         raise CommandError(
             f"node {address.name!r} runs here already (pid {address.pid}{where})",
             kind="already_running",
-            next=f"homeport stop --node {address.name}, or --data FOLDER for a second one",
+            next=f"homeport deploy gives it newer code, homeport stop --node {address.name} ends it; "
+            "--data FOLDER is for a second one",
             fields={"name": address.name, "pid": address.pid, "url": address.url, "data": str(address.data)},
         )

@@ -50,6 +50,6 @@ RULES = (
         severity="warning",
         summary="The node runs a release that was deployed, and not the source that it was started with.",
         why="What was decided by a deploy outlives a restart of the node.",
-        fix="`homeport deploy .` runs the source as it is now; `homeport deploy rollback` undoes the deploy.",
+        fix="`homeport deploy` runs the source as it is now; `homeport deploy rollback` undoes the deploy.",
     ),
 )
