@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -124,7 +125,9 @@ def test_a_file_that_was_cut_off_is_not_run(run: Run, artefact: Path, tmp_path: 
     artefact.write_bytes(artefact.read_bytes()[:-200])
     ran = run(HOME=str(tmp_path))
     assert ran.returncode == 1
-    assert "could not be unpacked" in ran.stderr
+    first, following = ran.stderr.splitlines()  # and not what `tar` has to say of every file
+    assert "could not be unpacked into" in first
+    assert "HOMEPORT_ROOT=FOLDER" in following
     assert not list((tmp_path / ".cache/homeport/unpacked").glob("[!.]*"))
 
 
@@ -168,6 +171,35 @@ def test_a_zipapp_that_is_unpacked_runs_without_asking_pex(tmp_path: Path) -> No
     python.chmod(0o755)
     assert run().splitlines() == ["-I -m homeport.cli.packaged ps", str(python.parent)]
     assert (root / MARK).is_file()
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "Traceback (most recent call last):\n  File x\nOSError: no space left",
+            [
+                "error: {artefact} could not be unpacked into {root}: OSError: no space left",
+                "  make room there, or name another folder: HOMEPORT_ROOT=FOLDER {artefact}",
+            ],
+        ),
+        (
+            "there is none\nlooked on the PATH",
+            ["error: {artefact} needs a Python {python} to start with", "there is none", "looked on the PATH"],
+        ),
+    ],
+)
+def test_why_pex_could_not_unpack_is_told_without_a_traceback(tmp_path: Path, said: str, told: list[str]) -> None:
+    artefact = tmp_path / "shop"
+    artefact.write_bytes(PEX_START.replace(b"exit\n", b'echo "' + said.encode() + b'"; exit 1\n') + b"PK...")
+    artefact.write_bytes(artefact.read_bytes().replace(b"echo pex unpacks into", b": "))
+    artefact.chmod(0o755)
+    add_start(artefact, KEPT)
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    ran = subprocess.run([artefact], env=environ, capture_output=True, text=True, check=False)
+    root, python = tmp_path / ".cache/homeport/unpacked", ".".join(map(str, sys.version_info[:2]))
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.splitlines() == [line.format(artefact=artefact, root=root, python=python) for line in told]
 
 
 def test_folders_of_other_pexes_are_not_used(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import io
 import tarfile
 from pathlib import Path
 
-from homeport.build.packager.unpacking import CHOOSE_ROOT
+from homeport.build.packager.unpacking import CHOOSE_ROOT, COULD_NOT_UNPACK
 from homeport.unpacked import MARK
 
 _TIME = 315532800  # of every file: the contents alone decide the bytes
@@ -42,6 +42,7 @@ def _pack(folder: Path, packed: gzip.GzipFile) -> None:
 def _header(name: str, kept: str) -> bytes:
     """The start, which knows its own length."""
     text = "#!/bin/sh\n" + CHOOSE_ROOT + _START.replace("@name@", name).replace("@kept@", kept).replace("@mark@", MARK)
+    text = text.replace("@could_not_unpack@", COULD_NOT_UNPACK)
     length = len(text.replace("@begin@", "0" * _DIGITS).encode())
     return text.replace("@begin@", f"{length + 1:0{_DIGITS}}").encode()
 
@@ -51,15 +52,15 @@ _START = """\
 name='@name@' kept="$root/@kept@"
 if [ ! -x "$kept/$name" ]; then
     fresh=$(mktemp -d "$root/.fresh.XXXXXX") || exit 1
-    if tail -c "+@begin@" "$0" | tar -xzf - -C "$fresh"; then
+    if why=$(tail -c "+@begin@" "$0" | tar -xzf - -C "$fresh" 2>&1); then
         : >"$fresh/@mark@"
         [ -d "$kept" ] || mv "$fresh" "$kept"
     fi
     rm -rf "$fresh"
 fi
 if [ ! -x "$kept/$name" ]; then
-    echo "error: $0 could not be unpacked into $root: make room there, or name another folder in HOMEPORT_ROOT" >&2
-    exit 1
-fi
+    why="${why%%
+*}"
+@could_not_unpack@fi
 exec "$kept/$name" "$@"
 """

@@ -35,3 +35,10 @@ if [ -z "$root" ]; then
     exit 1
 fi
 """
+
+# One line of what a tool said stands for all: a full disk fails for every file.
+COULD_NOT_UNPACK = """\
+        echo "error: $0 could not be unpacked into $root: $why" >&2
+        echo "  make room there, or name another folder: HOMEPORT_ROOT=FOLDER $0" >&2
+        exit 1
+"""

@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 
 from homeport.build.packager.site import PackagingFailed
-from homeport.build.packager.unpacking import CHOOSE_ROOT
+from homeport.build.packager.unpacking import CHOOSE_ROOT, COULD_NOT_UNPACK
 from homeport.unpacked import MARK
 
 MODULE = "homeport.cli.packaged"
@@ -71,7 +71,8 @@ def add_start(target: Path, kept: str) -> None:
     unpacked = _UNPACKED.search(rest)
     if first != b"#!/bin/sh" or unpacked is None:
         raise PackagingFailed("pex made a start that is not as expected; install a pex from 2.70 on, below 3")
-    start = _START.replace("@module@", MODULE).replace("@kept@", kept).replace("@unpacked@", unpacked[1].decode())
+    start = _START.replace("@python@", ".".join(map(str, sys.version_info[:2])))
+    start = start.replace("@module@", MODULE).replace("@kept@", kept).replace("@unpacked@", unpacked[1].decode())
     target.write_bytes(first + b"\n" + start.encode() + rest)
 
 
@@ -89,15 +90,28 @@ def add_bytecode(site: Path, target: Path) -> None:
 
 _UNPACKED = re.compile(rb'^INSTALLED_PEX="(\$\{PEX_ROOT\}/[\w./-]+)"$', re.MULTILINE)
 
+# It calls itself once more, to have pex unpack: what pex says when it cannot is a traceback, or a text that helps.
 _START = f"""\
+if [ -z "${{HOMEPORT_UNPACKING:-}}" ]; then
 {CHOOSE_ROOT}PEX_ROOT="$root/@kept@"
-export PEX_ROOT
 there="@unpacked@"
+if [ ! -x "$there/bin/python" ]; then
+    mkdir -p "$PEX_ROOT" && : >>"$PEX_ROOT/{MARK}"
+    export PEX_ROOT
+    if ! why=$(HOMEPORT_UNPACKING=1 PEX_INTERPRETER=1 sh "$0" -c '' 2>&1); then
+        case $why in
+            *Traceback*) why="${{why##*
+}}" ;;
+            *) echo "error: $0 needs a Python @python@ to start with" >&2; echo "$why" >&2; exit 1 ;;
+        esac
+{COULD_NOT_UNPACK}    fi
+fi
 if [ -x "$there/bin/python" ]; then
+    unset PEX_ROOT
     PATH="$there/bin:$PATH" exec "$there/bin/python" -I -m @module@ "$@"
 fi
-mkdir -p "$PEX_ROOT" && : >>"$PEX_ROOT/{MARK}"
-unset there root tried mask
+unset there root tried mask why
+fi
 """
 
 
