@@ -54,6 +54,7 @@ def test_a_record_survives_its_line() -> None:
 def test_lines_keep_their_indentation() -> None:
     assert LogRecordView(at=1.0, level="error", message="    raise ValueError").text == "    raise ValueError"
     assert LogRecordView(at=1.0, level="info", message="", fields={"a": 1}).text == "a=1"
+    assert LogRecordView(at=1.0, level="info", message="ended", fields={"evidence": "", "n": 0}).text == "ended n=0"
 
 
 def test_what_is_no_record_is_a_raw_line() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from homeport.errors import ConfigError, NoNode
+from homeport.errors import ConfigError, NodeDied, NoNode
 from homeport.nodes import (
     NodeAddress,
     announce,
@@ -79,6 +79,14 @@ def test_a_folder_whose_node_has_ended_does_not_mean_another_node(tmp_path: Path
     told = message(None, environ, tmp_path / "blog")
     assert "blog/.homeport is not running" in told
     assert "shop" in told
+
+
+def test_a_node_that_died_is_told_from_one_that_was_stopped(tmp_path: Path, environ: dict[str, str]) -> None:
+    died = node(tmp_path / "shop", environ, process="another boot's")
+    with pytest.raises(NodeDied, match=rf"\(pid {died.pid}\) ended without a stop.*take them over with `homeport run`"):
+        find_node(None, environ, tmp_path / "shop")
+    withdraw(died.data, environ)
+    assert "ended without a stop" not in message(None, environ, tmp_path / "shop")
 
 
 @pytest.mark.parametrize("how", ["name", "folder", "data", "endpoint"])
@@ -196,7 +204,7 @@ def test_a_socket_folder_that_others_can_enter_is_refused(tmp_path: Path) -> Non
     folder = runtime_folder(data)
     folder.chmod(0o755)
     try:
-        with pytest.raises(ConfigError, match="belong to you alone"):
+        with pytest.raises(ConfigError, match=rf"mode 0755\); run `chmod 700 {folder}`"):
             runtime_folder(data)
     finally:
         folder.rmdir()

@@ -107,6 +107,10 @@ class NoNode(UsageError):
     """No running node was found, or more than one."""
 
 
+class NodeDied(NoNode):
+    """The node process ended without a stop; its services may go on without it for a while."""
+
+
 # -- try again ---------------------------------------------------------------------------------------------------------
 
 

@@ -41,7 +41,7 @@ class LogRecordView(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def text(self) -> str:
         """The record as plain lines."""
-        shown = " ".join(f"{key}={value}" for key, value in self.fields.items())
+        shown = " ".join(f"{key}={value}" for key, value in self.fields.items() if value != "")
         said = f"{self.message} {shown}".rstrip() if self.message else shown  # a printed traceback keeps its indents
         return "\n".join(part for part in (said, self.exception.rstrip()) if part)
 

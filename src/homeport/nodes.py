@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import secrets
@@ -12,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from homeport.errors import ConfigError, NoNode, near_names
+from homeport.errors import ConfigError, NodeDied, NoNode, near_names
 from homeport.processes import runs
 
 FOLDER = ".homeport"
@@ -69,9 +70,9 @@ def prepare_data_folder(data: Path) -> None:
             write_private(data / "format", FORMAT.encode())
         found = (data / "format").read_text().strip()
     except OSError as error:
+        step = "free disk space" if error.errno == errno.ENOSPC else "make it yours"
         raise ConfigError(
-            f"cannot use the data folder {data}: {error.strerror or error}; "
-            f"make it yours, or choose another with --data"
+            f"cannot use the data folder {data}: {error.strerror or error}; {step}, or choose another with --data"
         ) from error
     if found != FORMAT:
         raise ConfigError(
@@ -107,10 +108,15 @@ def runtime_folder(data: Path) -> Path:
 def _private(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = folder.lstat()
-    if folder.is_symlink() or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+    if folder.is_symlink() or found.st_uid != os.geteuid():
         raise ConfigError(
-            f"the folder {folder} for sockets must belong to you alone (mode 0700); remove it, or choose a data folder "
-            f"with a shorter path by --data"
+            f"the folder {folder} for sockets must be yours, and no link; remove it, or choose another data folder "
+            f"with --data"
+        )
+    if found.st_mode & 0o077:
+        raise ConfigError(
+            f"the folder {folder} for sockets is open to others (mode {found.st_mode & 0o777:04o}); "
+            f"run `chmod 700 {folder}`"
         )
 
 
@@ -202,11 +208,16 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _running(path: Path) -> NodeAddress | None:
+    address = _announced(path)
+    return address if address is not None and runs(address.pid, address.process) else None
+
+
+def _announced(path: Path) -> NodeAddress | None:
+    """Whoever was announced there, running or not."""
     try:
-        address = msgspec.json.decode(path.read_bytes(), type=NodeAddress, dec_hook=_decode_path)
+        return msgspec.json.decode(path.read_bytes(), type=NodeAddress, dec_hook=_decode_path)
     except (OSError, msgspec.DecodeError):
         return None
-    return address if runs(address.pid, address.process) else None
 
 
 def _decode_path(type_: type, value: Any) -> Any:
@@ -223,6 +234,7 @@ def find_node(explicit: str | None, environ: Mapping[str, str], cwd: Path, *, op
 
     Raises:
         NoNode: none is meant, it does not run, or several could be meant.
+        NodeDied: the nearest one ended without a stop.
     """
     if explicit:
         return _named(explicit, option, environ, cwd)
@@ -239,6 +251,12 @@ def find_node(explicit: str | None, environ: Mapping[str, str], cwd: Path, *, op
     running = running_nodes(environ)
     if idle is not None:
         others = f"; running elsewhere, choose with {option}: {_listed(running)}" if running else ""
+        left = _announced(idle / "run" / "node.json")
+        if left is not None:
+            raise NodeDied(
+                f"the node of {idle} is not running: its process (pid {left.pid}) ended without a stop, and its services "
+                f"may go on without it for a while; take them over with `homeport run`{others}"
+            )
         raise NoNode(f"the node of {idle} is not running; start it with `homeport run`{others}")
     if not running:
         raise NoNode("no node is running; start one with `homeport run TARGET`")

@@ -13,6 +13,8 @@ import msgspec
 import pytest
 from cli_fakes import NOW, PAYMENT_SUMMARY, Place, change, instance, status, worker
 
+from homeport.build.packager.site import PackagingFailed
+from homeport.cli.errors import explain
 from homeport.errors import DeadlineExceeded, NoEndpoint, RemoteError, ServiceError
 from homeport.model import Cause, State
 from homeport.registry.api import WatchItem
@@ -354,3 +356,24 @@ def test_the_page_about_the_command_line_has_every_command(homeport: Homeport) -
 
 def test_help_shows_the_names_of_tables(homeport: Homeport) -> None:
     assert "[services.NAME] and" in " ".join(homeport("policy", "--help").out.split())
+
+
+# -- errors ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("logs", "--level", "loud"), "'--level': 'loud' is not one of 'debug', "),
+        (("scale", "payment", "many"), "'N': Input should be a valid integer\n"),
+    ],
+)
+def test_what_a_library_says_of_a_wrong_value_is_cut_to_what_helps(
+    homeport: Homeport, arguments: tuple[str, ...], said: str
+) -> None:
+    assert said in homeport(*arguments).err
+
+
+def test_an_error_of_ours_that_no_kind_is_known_for_is_no_bug() -> None:
+    explained = explain(PackagingFailed("cannot write to /dist"))
+    assert (explained.exit_code, explained.problem.code, explained.problem.next) == (1, "packaging_failed", "")

@@ -16,6 +16,7 @@ from homeport.cli.doctor import here, machine
 from homeport.cli.doctor.finding import Health
 from homeport.cli.main import main
 from homeport.logfiles import LogRecordView, encode_line
+from homeport.nodes import NodeAddress, announce, prepare_data_folder
 
 if TYPE_CHECKING:
     from conftest import Homeport
@@ -155,6 +156,17 @@ def test_the_doctor_ends_with_1_when_something_will_not_work(homeport: Homeport,
     ran = homeport("doctor")
     assert ran.code == 1
     assert "next: homeport config show --origin" in ran.out
+
+
+def test_the_doctor_tells_a_node_that_died_from_one_that_was_stopped(homeport: Homeport, place: Place) -> None:
+    assert "! node " not in homeport("doctor").out
+    data = place.folder / ".homeport"
+    prepare_data_folder(data)
+    died = NodeAddress(name="shop", data=data, endpoint="unix:/gone", pid=1, process="another")
+    announce(died, place.surroundings().environ)
+    ran = homeport("doctor", "--json")
+    found = next(one for one in ran.value if one["name"] == "node")
+    assert (found["health"], found["next"]) == ("warning", "homeport run")
 
 
 def test_a_missing_or_old_library_is_named() -> None:

@@ -53,6 +53,12 @@ async def test_while_the_node_is_away_reads_come_from_the_own_copy_and_say_so(wo
     assert (await world.ask("GET", "/api/v1/services")).status == 503
 
 
+async def test_while_the_node_is_away_no_question_that_only_it_answers_is_the_next_step(world: World) -> None:
+    world.registry.down = NotSent("the node process does not answer")
+    for path in ("/api/v1/why/payments", "/api/v1/services/payments"):
+        assert (await world.ask("GET", path)).json["next"] == "homeport doctor"
+
+
 async def test_an_outside_program_registers_beats_and_leaves(world: World) -> None:
     put = await world.ask("PUT", "/api/v1/instances/legacy-1", LEGACY)
     assert (put.status, put.json["durability"]) == (200, "synced")

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from homeport.errors import NotSent
+from homeport.http.directory import Directory
+from homeport.http.health import readiness_problems
 from homeport.http.standing import Orphaned
 from homeport.model import Completeness
 from tests.http.contracts import PAYMENTS
@@ -124,6 +126,16 @@ async def test_ready_means_reachable_and_complete() -> None:
             503,
             ["too many instances vanished at once; the registry is making sure"],
         )
+
+
+async def test_a_watch_that_broke_off_is_told_from_one_that_has_not_begun() -> None:
+    world = World()
+    world.serve(PAYMENTS)
+    async with kept(world):
+        assert readiness_problems(Directory(), True, 0.0, False)[0] == "the watch of the registry has not begun"
+        world.directory.following = False
+        (problem,) = readiness_problems(world.directory, True, 0.0, False)
+        assert problem == "the watch of the registry is broken off and being taken up again"
 
 
 async def test_a_front_that_stops_is_not_ready() -> None:

@@ -92,6 +92,7 @@ _KINDS: tuple[tuple[type[BaseException], ExitCode, int, str], ...] = (
     (e.ServiceError, ExitCode.FAILED, 400, "The service answered with an error"),
     (e.RemoteError, ExitCode.FAILED, 500, "The method failed"),
     (e.ProtocolError, ExitCode.FAILED, 502, "The peer broke the protocol"),
+    (e.HomeportError, ExitCode.FAILED, 500, "It could not be done"),
     (TimeoutError, ExitCode.TIMED_OUT, 504, "No answer in time"),
     (KeyboardInterrupt, ExitCode.INTERRUPTED, 499, "Interrupted"),
     (ConnectionError, ExitCode.NO_NODE, 503, "The node does not answer"),
@@ -245,10 +246,13 @@ def _refused(error: NodeRefused) -> Explained:
     return Explained(exit_code=code, problem=problem, notes=tuple(before), findings=findings)
 
 
+_LIBRARY_WORDS = re.compile(r"Value error, |, unable to parse string as an? \w+$")
+
+
 def _misused(error: Any) -> Explained:
     """A wrong option or argument, as typer raises it (its base class is not public)."""
     path = error.ctx.command_path if getattr(error, "ctx", None) else "homeport"
-    message = error.format_message().rstrip(".")
+    message = _LIBRARY_WORDS.sub("", error.format_message().rstrip("."))
     problem = Problem(
         type=_urn("usage"),
         title="The command was not understood",

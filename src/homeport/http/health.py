@@ -58,7 +58,8 @@ def readiness_problems(directory: Directory, reachable: bool, silence: float, dr
     if not reachable:
         problems.append(f"the registry has not answered for {silence:.1f} s")
     elif not directory.following:
-        problems.append("the watch of the registry has not begun")
+        lost = "is broken off and being taken up again" if directory.revision else "has not begun"
+        problems.append(f"the watch of the registry {lost}")
     if directory.completeness is not Completeness.COMPLETE:
         what = {
             Completeness.PARTIAL: "the registry is still recovering what it knew",

@@ -36,7 +36,6 @@ class RegistryRoutes:
         await exchange.answer_value(summaries, headers=self._completeness())
 
     async def service(self, exchange: Exchange, name: str) -> None:
-        exchange.service = name
         summaries = await _soon(self._registry.services())
         summary = next((summary for summary in summaries if summary.name == name), None)
         if summary is None:
@@ -87,8 +86,7 @@ class RegistryRoutes:
         await exchange.answer_value({"held_back": await self._registry.forgive(id, cause)})
 
     async def why(self, exchange: Exchange, name: str) -> None:
-        exchange.service = name
-        await exchange.answer_value(await self._registry.why(name))
+        await exchange.answer_value(await _soon(self._registry.why(name)))
 
     async def _find(self, id: str) -> Instance:
         try:

@@ -123,11 +123,13 @@ def check_node(
 ) -> tuple[list[Checked], NodeAddress | None, NodeStatus | None]:
     """Find the node and ask it how it is."""
     from homeport.cli.asking import ask
-    from homeport.errors import NoNode
+    from homeport.errors import NodeDied, NoNode
     from homeport.nodes import find_node
 
     try:
         address = find_node(node, surroundings.environ, surroundings.cwd())
+    except NodeDied as error:
+        return [warning("node", str(error), "homeport run")], None, None
     except NoNode as error:
         if node is None and not surroundings.environ.get("HOMEPORT_NODE"):
             return [well("node", str(error))], None, None
@@ -155,7 +157,9 @@ def check_services(status: NodeStatus) -> list[Checked]:
         worst = max(crashing, key=lambda worker: worker.restarts)
         service = worst.services[0] if worst.services else worst.name
         found.append(
-            warning("workers", f"{worst.name} was restarted {worst.restarts} times", f"homeport why {service}")
+            warning(
+                "workers", f"{worst.name} was restarted {plural(worst.restarts, 'time')}", f"homeport why {service}"
+            )
         )
     if status.reload_error:
         found.append(warning("reload", status.reload_error.splitlines()[0], "mend the file; the old code still runs"))
