@@ -171,6 +171,10 @@ def test_a_zipapp_that_is_unpacked_runs_without_asking_pex(tmp_path: Path) -> No
     python.chmod(0o755)
     assert run().splitlines() == ["-I -m homeport.cli.packaged ps", str(python.parent)]
     assert (root / MARK).is_file()
+    python.unlink()
+    python.symlink_to("/nowhere/python")  # it was upgraded, and is elsewhere
+    assert run() == f"pex unpacks into {root}\n"
+    assert [path.name for path in root.iterdir()] == [MARK]
 
 
 @pytest.mark.parametrize(

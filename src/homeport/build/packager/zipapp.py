@@ -90,13 +90,16 @@ def add_bytecode(site: Path, target: Path) -> None:
 
 _UNPACKED = re.compile(rb'^INSTALLED_PEX="(\$\{PEX_ROOT\}/[\w./-]+)"$', re.MULTILINE)
 
-# It calls itself once more, to have pex unpack: what pex says when it cannot is a traceback, or a text that helps.
+# It calls itself once more, to have pex unpack: what pex says when it cannot is a traceback, or a text that helps. A
+# folder whose Python is gone, as after an upgrade of that, is made anew. pex copies all from `user_code`, which is as
+# large as what comes of it.
 _START = f"""\
 if [ -z "${{HOMEPORT_UNPACKING:-}}" ]; then
 {CHOOSE_ROOT}PEX_ROOT="$root/@kept@"
 there="@unpacked@"
 if [ ! -x "$there/bin/python" ]; then
     mkdir -p "$PEX_ROOT" && : >>"$PEX_ROOT/{MARK}"
+    if [ -d "$there" ]; then rm -rf "$PEX_ROOT"/*; fi
     export PEX_ROOT
     if ! why=$(HOMEPORT_UNPACKING=1 PEX_INTERPRETER=1 sh "$0" -c '' 2>&1); then
         case $why in
@@ -105,6 +108,7 @@ if [ ! -x "$there/bin/python" ]; then
             *) echo "error: $0 needs a Python @python@ to start with" >&2; echo "$why" >&2; exit 1 ;;
         esac
 {COULD_NOT_UNPACK}    fi
+    if [ -x "$there/bin/python" ]; then rm -rf "$PEX_ROOT/user_code"; fi
 fi
 if [ -x "$there/bin/python" ]; then
     unset PEX_ROOT
