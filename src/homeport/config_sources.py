@@ -14,6 +14,7 @@ from homeport.errors import ConfigError, near_names
 if TYPE_CHECKING:
     from homeport.packaged import Package
 
+SETTINGS_FILES = ("homeport.toml", "pyproject.toml")
 SECTIONS = ("node", "health", "check", "build", "services")
 ALIASES = {"HOMEPORT_DATA": ("node", "data"), "HOMEPORT_FORCE_RPC": ("node", "force_rpc")}
 """Variables of one underscore that set something; any other, such as ``HOMEPORT_NODE``, is none of ours here."""

@@ -254,8 +254,8 @@ def find_node(explicit: str | None, environ: Mapping[str, str], cwd: Path, *, op
         left = _announced(idle / "run" / "node.json")
         if left is not None:
             raise NodeDied(
-                f"the node of {idle} is not running: its process (pid {left.pid}) ended without a stop, and its services "
-                f"may go on without it for a while; take them over with `homeport run`{others}"
+                f"the node of {idle} is not running: its process (pid {left.pid}) ended without a stop, and its "
+                f"services may go on without it for a while; take them over with `homeport run`{others}"
             )
         raise NoNode(f"the node of {idle} is not running; start it with `homeport run`{others}")
     if not running:

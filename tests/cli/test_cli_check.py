@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from textwrap import dedent
@@ -221,19 +222,26 @@ def test_watch_checks_again_after_every_change_and_survives_errors(
     shop: Write, place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     roots: list[Path] = []
+    looked = asyncio.Event()
 
-    async def three_changes(root: Path, exclude: object):  # type: ignore[no-untyped-def]
+    async def a_change(root: Path, exclude: object):  # type: ignore[no-untyped-def]
         roots.append(root)
         shop("cart.py", "class (\n")
         yield {"cart.py"}
+        looked.set()
+        await asyncio.Event().wait()
+
+    async def changed_settings(start: Path, cwd: Path, loaded: object):  # type: ignore[no-untyped-def]
+        await looked.wait()
         shop("homeport.toml", "[check]\nselct = []\n")
         yield {"homeport.toml"}
         shop("homeport.toml", "")
         shop("cart.py", CART.replace("mial", "mail"))
-        yield {"cart.py"}
+        yield {"homeport.toml"}
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("homeport.node.reload.changes", three_changes)
+    monkeypatch.setattr("homeport.node.reload.changes", a_change)
+    monkeypatch.setattr("homeport.cli.settings_changes.settings_changes", changed_settings)
     assert main(["check", "shop", "--watch"], place.surroundings()) == 130
     captured = capsys.readouterr()
     assert [line.split()[1] for line in captured.out.splitlines() if line.startswith("shop/")] == ["HP201", "HP001"]

@@ -14,22 +14,18 @@ from pathlib import Path
 
 import pytest
 from cli_fakes import CART_SUMMARY, NOW, FakeClient, FakeNode, Place, instance, status, worker
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from homeport.build.diagnostics.finding import Finding
-from homeport.cli import main as main_module
 from homeport.cli.errors import CommandError, NodeRefused
 from homeport.cli.foreground import life as life_module
-from homeport.cli.foreground import start as start_module
-from homeport.cli.foreground.launch import RunOptions, prepare, refuse_second_node
-from homeport.cli.foreground.life import Interrupts, Life
+from homeport.cli.foreground.launch import AGAIN, RunOptions, prepare, refuse_second_node
+from homeport.cli.foreground.life import SETTINGS_CHANGED, Interrupts, Life
 from homeport.cli.foreground.logpump import LogPump
 from homeport.cli.foreground.screen import progress_lines
+from homeport.cli.foreground.settings import follow_settings
 from homeport.cli.foreground.trouble import Trouble, crashed, hopeless, not_ready
-from homeport.cli.quick import run_options
-from homeport.cli.surroundings import Surroundings
-from homeport.config import Config, NodeConfig
+from homeport.cli.settings_changes import settings_changes, settings_folders
+from homeport.config import Config, NodeConfig, load
 from homeport.errors import ConfigError
 from homeport.logfiles import LogRecordView, encode_line
 from homeport.model import Cause, State
@@ -126,6 +122,9 @@ class FakeScreen:
         self.seen.append("ready")
         self.on_ready()
 
+    def again(self, changed: str) -> None:
+        self.seen.append(f"again: {changed}")
+
     def stopping(self, status: NodeStatus | None) -> None:
         if "stopping" not in self.seen:
             self.seen.append("stopping")
@@ -197,6 +196,20 @@ async def test_ctrl_c_stops_in_order_and_ends_with_130(stage: Stage) -> None:
 async def test_sigterm_is_carried_out_and_ends_with_0(stage: Stage) -> None:
     stage.screen.on_ready = lambda: stage.interrupt(signal.SIGTERM)
     assert await stage.run() == 0
+
+
+async def test_changed_settings_end_a_run_in_order_to_begin_again(stage: Stage) -> None:
+    stage.screen.on_ready = lambda: stage.interrupt(SETTINGS_CHANGED)
+    assert await stage.run() == AGAIN
+    assert stage.node.asked == [("stop_node", "changed settings")]
+    assert "stopped" not in stage.screen.seen
+
+
+async def test_ctrl_c_while_a_run_is_to_begin_again_ends_it(stage: Stage) -> None:
+    stage.process.deaf = True
+    stage.screen.on_ready = lambda: stage.interrupt(SETTINGS_CHANGED)
+    stage.screen.on_stopping = stage.interrupt
+    assert await stage.run() == 130
 
 
 async def test_a_second_ctrl_c_kills(stage: Stage) -> None:
@@ -416,38 +429,6 @@ def test_a_wrong_set_is_refused_before_anything_starts(place: Place) -> None:
         prepare(RunOptions(assignments=("node.prot=1",)), place.surroundings())
 
 
-WORDS = st.one_of(
-    st.sampled_from(["--detach", "-d", "--reload", "--debug", "--json", "--attach", "--help", "app", "--node", "--"]),
-    st.sampled_from(["--layout", "--name", "--host", "--port", "--data", "--ready-timeout", "--set"]),
-    st.sampled_from(["single", "spread", "x", "8080", "5m", "-1", "node.port=1", "--port=8080", ""]),
-)
-
-
-@given(st.lists(WORDS, max_size=5))
-@settings(max_examples=150, deadline=None)
-def test_the_quick_reading_of_run_never_differs_from_the_full_one(words: list[str]) -> None:
-    quick = run_options(words)
-    if quick is None:
-        return
-    seen: list[RunOptions] = []
-
-    def fake_start(asked: RunOptions, surroundings: Surroundings) -> int:
-        seen.append(asked)
-        return 0
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(start_module, "start", fake_start)
-        assert main_module._run_typer(["run", *words], Surroundings()) == 0
-    assert seen == [quick]
-
-
-def test_a_plain_run_is_read_quickly() -> None:
-    asked = run_options(["shop", "-d", "--port", "0", "--ready-timeout", "250ms", "--set", "a.b=c", "--set", "d=e"])
-    assert asked == RunOptions(target="shop", detach=True, port=0, ready_timeout=0.25, assignments=("a.b=c", "d=e"))
-    assert run_options(["shop", "--attach"]) is None
-    assert run_options(["shop", "--port", "x"]) is None
-
-
 def test_before_the_node_process_starts_nothing_slow_is_imported(tmp_path: Path) -> None:
     code = (
         "import sys, subprocess\n"
@@ -473,3 +454,59 @@ def test_a_second_node_on_the_same_folder_is_refused_by_name(place: Place) -> No
     )
     with pytest.raises(CommandError, match=r"node 'shop' runs here already \(pid \d+, http://u\)"):
         refuse_second_node(data)
+
+
+# -- settings that change ----------------------------------------------------------------------------------------------
+
+
+def test_settings_are_looked_for_above_the_code_up_to_the_file_that_was_read(tmp_path: Path) -> None:
+    code = tmp_path / "project" / "src" / "shop"
+    code.mkdir(parents=True)
+    (code / "cart.py").touch()
+    settings = tmp_path / "project" / "homeport.toml"
+    expected = (code, code.parent, tmp_path / "project")
+    assert settings_folders(code, code, settings) == expected
+    assert settings_folders(code / "cart.py", code, settings) == expected
+    assert settings_folders(code, tmp_path / "project", None) == expected
+    assert settings_folders(code, tmp_path / "elsewhere", None) == (code,)
+
+
+async def test_a_settings_file_above_the_code_is_followed(tmp_path: Path) -> None:
+    code = tmp_path / "src"
+    code.mkdir()
+    (tmp_path / "homeport.toml").write_text("")
+    changes = settings_changes(code, code, load(code, {}))
+
+    async def write() -> None:
+        while True:  # until seen, as watching begins at a moment that nobody tells
+            (tmp_path / "homeport.toml").write_text("[check]\n")
+            await asyncio.sleep(0.05)
+
+    writing = asyncio.create_task(write())
+    try:
+        async with asyncio.timeout(20):
+            assert await anext(changes) == {"homeport.toml"}
+    finally:
+        writing.cancel()
+        await changes.aclose()
+
+
+async def test_a_run_begins_again_when_its_settings_differ_and_keeps_those_it_has_when_they_are_wrong(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = place.folder / "homeport.toml"
+    settings.write_text("")
+    told: list[str] = []
+    screen, interrupts = FakeScreen(seen=told), Interrupts()
+
+    async def writes(start: Path, cwd: Path, loaded: object) -> AsyncIterator[set[str]]:
+        for text in ("# a comment", "[node]\nprot = 1", "[services.cart]\nreplicas = 2", "[node]\nport = 9"):
+            settings.write_text(text)
+            yield {"homeport.toml"}
+
+    monkeypatch.setattr("homeport.cli.settings_changes.settings_changes", writes)
+    asked = RunOptions(reload=True)
+    await follow_settings(asked, prepare(asked, place.surroundings()), place.surroundings(), screen, interrupts)
+    assert interrupts.take() == SETTINGS_CHANGED
+    assert "unknown setting node.prot" in told[0]
+    assert told[1:] == ["again: homeport.toml"]

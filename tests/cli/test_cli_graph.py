@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import webbrowser
 from pathlib import Path
 from typing import Any
@@ -97,3 +98,21 @@ def test_open_shows_the_picture_in_the_browser(homeport: Homeport, shop: Path, m
     shown = Path(address.removeprefix("file://")).read_text()
     assert "<title>shop</title>" in shown
     assert "<svg " in shown
+
+
+def test_open_draws_into_the_same_file_each_time_and_leaves_nothing_elsewhere(
+    homeport: Homeport,
+    place: Place,
+    shop: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    temporary = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", lambda address: opened.append(address) or True)
+    for options in ((), (), ("--live",), ("-o", "shop.svg")):
+        assert homeport("graph", *(options if "--live" in options else ("shop", *options)), "--open").code == 0
+    assert opened[0] == opened[1] == opened[2] == (place.folder / ".homeport" / "graph.html").as_uri()
+    assert opened[3] == (place.folder / "shop.svg").as_uri()
+    assert list(temporary.iterdir()) == []

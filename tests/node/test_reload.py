@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import msgspec
@@ -14,7 +14,7 @@ from homeport.errors import UsageError
 from homeport.model import Cause
 from homeport.node.application import Edition
 from homeport.node.desired import Phase
-from homeport.node.reload import Reloader, decide
+from homeport.node.reload import Reloader, changes, decide
 from homeport.testing.clock import FakeClock
 from tests.node.fake_host import FakeHost, edition
 
@@ -31,6 +31,15 @@ def plan(*services: PlannedService) -> Plan:
 
 CART, PAYMENTS = service("cart", "shop/money.py"), service("payments", "shop/money.py", "lib/bank.py")
 SHOP = plan(CART, PAYMENTS)
+
+
+async def test_settings_are_no_change_of_the_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def found(*_: object, watch_filter: Callable[[object, str], bool], **__: object) -> AsyncIterator[object]:
+        seen = [str(tmp_path / name) for name in ("homeport.toml", "shop/pyproject.toml", "cart.py")]
+        yield {(None, path) for path in seen if watch_filter(None, path)}
+
+    monkeypatch.setattr("watchfiles.awatch", found)
+    assert [batch async for batch in changes(tmp_path, ())] == [{"cart.py"}]
 
 
 # -- deciding ----------------------------------------------------------------------------------------------------------

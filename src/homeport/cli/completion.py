@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-import typer
-
 from homeport.cli.surroundings import Client, Surroundings
 
 PATIENCE = 0.6  # seconds; a shell that hangs on Tab is worse than one that completes nothing
@@ -14,15 +12,15 @@ PATIENCE = 0.6  # seconds; a shell that hangs on Tab is worse than one that comp
 T = TypeVar("T")
 
 
-def services(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+def services(surroundings: Surroundings, node: str | None, incomplete: str) -> list[tuple[str, str]]:
     """Names of services, with what they say of themselves."""
-    found = _ask(context, lambda client: client.registry.services())
+    found = _ask(surroundings, node, lambda client: client.registry.services())
     return [(summary.name, _first_line(summary.doc)) for summary in found or () if summary.name.startswith(incomplete)]
 
 
-def methods(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+def methods(surroundings: Surroundings, node: str | None, incomplete: str) -> list[tuple[str, str]]:
     """Names of the form ``service.method``; the services alone until a dot is typed."""
-    found = _ask(context, lambda client: client.registry.services()) or []
+    found = _ask(surroundings, node, lambda client: client.registry.services()) or []
     if "." not in incomplete:
         near = [summary for summary in found if summary.name.startswith(incomplete)]
         if len(near) != 1:
@@ -32,20 +30,20 @@ def methods(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     return [(name, "") for name in names if name.startswith(incomplete)]
 
 
-def names(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+def names(surroundings: Surroundings, node: str | None, incomplete: str) -> list[tuple[str, str]]:
     """Services and instances: what ``why`` can explain."""
-    found = _ask(context, lambda client: client.registry.instances()) or []
+    found = _ask(surroundings, node, lambda client: client.registry.instances()) or []
     known = {instance.service: "service" for instance in found} | {instance.id: "instance" for instance in found}
     return [(name, kind) for name, kind in sorted(known.items()) if name.startswith(incomplete)]
 
 
-def instances(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+def instances(surroundings: Surroundings, node: str | None, incomplete: str) -> list[tuple[str, str]]:
     """Ids of instances, with their state."""
-    found = _ask(context, lambda client: client.registry.instances()) or []
+    found = _ask(surroundings, node, lambda client: client.registry.instances()) or []
     return [(one.id, str(one.state)) for one in sorted(found, key=lambda one: one.id) if one.id.startswith(incomplete)]
 
 
-def deploy_words(incomplete: str) -> list[tuple[str, str]]:
+def deploy_words(_: Surroundings, node: str | None, incomplete: str) -> list[tuple[str, str]]:
     """What to do with a rollout, beside naming new code."""
     words = {
         "status": "how far it is",
@@ -55,23 +53,20 @@ def deploy_words(incomplete: str) -> list[tuple[str, str]]:
     return [(word, help) for word, help in words.items() if word.startswith(incomplete)]
 
 
-def nodes(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+def nodes(surroundings: Surroundings, node: str | None, incomplete: str) -> list[tuple[str, str]]:
     """Names of the nodes this user runs."""
     try:
         from homeport.nodes import running_nodes
 
-        found = running_nodes((context.find_object(Surroundings) or Surroundings()).environ)
+        found = running_nodes(surroundings.environ)
     except Exception:
         return []
     return [(node.name, str(node.data)) for node in found if node.name.startswith(incomplete)]
 
 
-def _ask(context: typer.Context, question: Callable[[Client], Awaitable[T]]) -> T | None:
+def _ask(surroundings: Surroundings, node: str | None, question: Callable[[Client], Awaitable[T]]) -> T | None:
     """The node's answer, or None for whatever reason: completion never complains."""
     import asyncio
-
-    surroundings = context.find_object(Surroundings) or Surroundings()
-    node = context.params.get("node")
 
     async def ask() -> T:
         async with asyncio.timeout(PATIENCE):

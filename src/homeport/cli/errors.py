@@ -45,6 +45,12 @@ class CommandError(e.HomeportError):
         self.exit_code, self.kind, self.next, self.fields, self.notes = exit_code, kind, next, fields, notes
 
 
+def misused(command: str, option: str, why: str) -> CommandError:
+    """What was typed for ``option`` cannot be meant."""
+    next = f"homeport {command} --help"
+    return CommandError(f"invalid value for {option}: {why}", exit_code=ExitCode.USAGE, kind="usage", next=next)
+
+
 class NodeRefused(e.HomeportError):
     """The node process did not start; ``said`` is its standard error, with a problem object in its last line."""
 

@@ -1,4 +1,4 @@
-"""The command line: assembles the commands and turns whatever ends them into an exit code."""
+"""The command line: runs the command that is asked for, and turns whatever ends it into an exit code."""
 
 from __future__ import annotations
 
@@ -7,12 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import typer
-
-    from homeport.cli.foreground.launch import RunOptions
+    from homeport.cli.parameters import Command
     from homeport.cli.surroundings import Surroundings
-
-RUNNING, LOOKING, CHANGING, PROJECT = "Run", "Look", "Change", "Project"
 
 
 def main(argv: Sequence[str] | None = None, surroundings: Surroundings | None = None) -> int:
@@ -23,36 +19,47 @@ def main(argv: Sequence[str] | None = None, surroundings: Surroundings | None = 
     surroundings = surroundings or Surroundings()
     if arguments[0] == "--version":  # what every program answers; the command says more
         arguments = ["version", *arguments[1:]]
-    if arguments[0] == "run":
-        from homeport.cli.quick import run_options
-
-        asked = run_options(arguments[1:])
-        if asked is not None:
-            return _run_at_once(asked, surroundings)
-    return _run_typer(arguments, surroundings)
+    given = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return told(lambda: _run(arguments, surroundings), surroundings, json="--json" in given)
 
 
-def _run_at_once(asked: RunOptions, surroundings: Surroundings) -> int:
-    from homeport.cli.foreground.start import start
+def _run(arguments: list[str], surroundings: Surroundings) -> int:
+    from homeport.cli.quick import read
 
-    return told(lambda: start(asked, surroundings), surroundings, json=asked.json)
+    command, words = _named(arguments)
+    asked = read(command, words) if command is not None else None
+    if command is None or asked is None:
+        return run_typer(arguments, surroundings)
+    code = command(surroundings, **asked) or 0
+    sys.stdout.flush()
+    return code
 
 
-def _run_typer(arguments: list[str], surroundings: Surroundings) -> int:
+def _named(arguments: list[str]) -> tuple[Command | None, list[str]]:
+    """The command that is asked for by its name, and what comes after; None when the first words are none."""
+    from homeport.cli.commands import known, load
+    from homeport.cli.parameters import Group
+
+    name, *words = arguments
+    found = load(name) if known(name) else None
+    if isinstance(found, Group):
+        found = found.commands.get(words.pop(0)) if words else None
+    return found, words
+
+
+def run_typer(arguments: list[str], surroundings: Surroundings) -> int:
+    """Let typer read the arguments, which knows every way of writing, help and completion."""
     import typer
 
+    from homeport.cli.app import build
+    from homeport.cli.commands import known
     from homeport.cli.wording import Wording
 
-    command = typer.main.get_command(build())
+    command = typer.main.get_command(build(arguments[:1] if known(arguments[0]) else None))
     Wording.of_help(command)
-
-    def run() -> int:
-        code = command.main(arguments, prog_name=surroundings.program, standalone_mode=False, obj=surroundings)
-        sys.stdout.flush()
-        return code if isinstance(code, int) else 0
-
-    given = arguments[: arguments.index("--")] if "--" in arguments else arguments
-    return told(run, surroundings, json="--json" in given)
+    code = command.main(arguments, prog_name=surroundings.program, standalone_mode=False, obj=surroundings)
+    sys.stdout.flush()
+    return code if isinstance(code, int) else 0
 
 
 def told(work: Callable[[], int], surroundings: Surroundings, *, json: bool = False) -> int:
@@ -61,59 +68,6 @@ def told(work: Callable[[], int], surroundings: Surroundings, *, json: bool = Fa
         return work()
     except BaseException as error:  # the one place where every error ends
         return _end(error, json, surroundings)
-
-
-def build() -> typer.Typer:
-    """All commands, in the order that help lists them."""
-    import typer
-
-    from homeport.cli.commands.build import build as build_artefact
-    from homeport.cli.commands.call import call
-    from homeport.cli.commands.check import check
-    from homeport.cli.commands.config import config
-    from homeport.cli.commands.deploy import deploy
-    from homeport.cli.commands.diff import diff
-    from homeport.cli.commands.doctor import doctor
-    from homeport.cli.commands.drain import drain
-    from homeport.cli.commands.eject import eject
-    from homeport.cli.commands.explain import explain
-    from homeport.cli.commands.export import export
-    from homeport.cli.commands.forgive import forgive
-    from homeport.cli.commands.generate import generate
-    from homeport.cli.commands.graph import graph
-    from homeport.cli.commands.logs import logs
-    from homeport.cli.commands.new import new
-    from homeport.cli.commands.policy import policy
-    from homeport.cli.commands.ps import ps
-    from homeport.cli.commands.restart import restart
-    from homeport.cli.commands.run import run
-    from homeport.cli.commands.scale import scale
-    from homeport.cli.commands.services import services
-    from homeport.cli.commands.stop import stop
-    from homeport.cli.commands.version import version
-    from homeport.cli.commands.watch import watch
-    from homeport.cli.commands.why import why
-
-    app = typer.Typer(
-        name="homeport",
-        help="A service registry that runs your services.",
-        epilog="Start with `homeport new shop`, or `homeport run FOLDER` where your services are.",
-        rich_markup_mode="rich",
-        pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
-    panels = {
-        RUNNING: (run, stop),
-        LOOKING: (ps, services, why, watch, logs, policy),
-        CHANGING: (call, scale, restart, deploy, drain, eject, forgive),
-        PROJECT: (new, check, explain, graph, diff, build_artefact, export, doctor, version),
-    }
-    for panel, commands in panels.items():
-        for command in commands:
-            app.command(rich_help_panel=panel)(command)
-    app.add_typer(generate, name="generate", rich_help_panel=PROJECT)
-    app.add_typer(config, name="config", rich_help_panel=PROJECT)
-    return app
 
 
 def _end(error: BaseException, json: bool, surroundings: Surroundings) -> int:

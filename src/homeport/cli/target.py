@@ -9,6 +9,7 @@ import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from homeport.build.plan import Plan
     from homeport.build.scanner.store import Trust
@@ -68,15 +69,21 @@ def scanned(
         UsageError: TARGET does not exist.
     """
     from homeport.build.application import scan
+
+    cwd, named = surroundings.cwd().resolve(), surroundings.source(target)
+    config = loaded.config
+    cache = data_of(target, surroundings, loaded) / "cache" if cached else None
+    return scan(named, cwd, config.node.exclude, markers=config.build.markers, cache=cache, trust=trust)
+
+
+def data_of(target: str, surroundings: Surroundings, loaded: Loaded) -> Path:
+    """The data folder of a node that runs TARGET, which need not be there yet."""
     from homeport.cli.foreground.launch import chosen_data, settings_start
     from homeport.nodes import data_folder
 
-    cwd, named = surroundings.cwd().resolve(), surroundings.source(target)
-    packaged = surroundings.package is not None and not target
-    data = chosen_data(loaded, cwd) or data_folder(settings_start(named, cwd), cwd, packaged=packaged)
-    config = loaded.config
-    cache = data / "cache" if cached else None
-    return scan(named, cwd, config.node.exclude, markers=config.build.markers, cache=cache, trust=trust)
+    cwd, packaged = surroundings.cwd().resolve(), surroundings.package is not None and not target
+    start = settings_start(surroundings.source(target), cwd)
+    return chosen_data(loaded, cwd) or data_folder(start, cwd, packaged=packaged)
 
 
 def without_errors(plan: Plan) -> Plan:

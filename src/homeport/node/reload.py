@@ -12,6 +12,7 @@ import msgspec
 
 from homeport.build.plan import Plan, PlannedService
 from homeport.build.scanner.exclusion import Exclusion
+from homeport.config_sources import SETTINGS_FILES
 from homeport.errors import HomeportError
 from homeport.node.application import Edition, together
 
@@ -157,7 +158,10 @@ class Reloader:
 
 
 async def changes(root: Path, exclude: Sequence[str]) -> AsyncIterator[set[str]]:
-    """Sets of changed files below ``root``, relative to it, each a short while after the last change."""
+    """Sets of changed files below ``root``, relative to it, each a short while after the last change.
+
+    Settings are not among them: a node keeps those it was started with.
+    """
     from watchfiles import Change, awatch
 
     # Its own lines about every change would drown the log.
@@ -166,7 +170,7 @@ async def changes(root: Path, exclude: Sequence[str]) -> AsyncIterator[set[str]]
     exclusion = Exclusion(exclude)
 
     def wanted(_: Change, path: str) -> bool:
-        if not PurePosixPath(path).is_relative_to(root) or Path(path).is_dir():
+        if not PurePosixPath(path).is_relative_to(root) or Path(path).is_dir() or Path(path).name in SETTINGS_FILES:
             return False
         parts = PurePosixPath(path).relative_to(root).parts
         return not any(exclusion.skips(part, "/".join(parts[: n + 1])) for n, part in enumerate(parts))

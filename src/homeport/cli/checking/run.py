@@ -10,11 +10,16 @@ from homeport.build.diagnostics.fixes.rounds import Looked, edited, fix
 from homeport.cli.checking.look import CheckOptions, look
 from homeport.cli.checking.printing import print_diff, print_fixed, print_report, report_of
 from homeport.cli.errors import ExitCode
+from homeport.cli.foreground.launch import settings_start
+from homeport.cli.target import settings_of
 from homeport.errors import HomeportError
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from homeport.cli.surroundings import Surroundings
     from homeport.cli.terminal import Terminal
+    from homeport.config import Loaded
 
 
 def run_check(asked: CheckOptions, surroundings: Surroundings, terminal: Terminal) -> int:
@@ -47,13 +52,33 @@ def _once(asked: CheckOptions, surroundings: Surroundings, terminal: Terminal) -
 
 
 async def _watch(asked: CheckOptions, surroundings: Surroundings, terminal: Terminal) -> int:
-    """Check again after every change, until interrupted."""
+    """Check again after every change of source or settings, until interrupted."""
+    from homeport.cli.settings_changes import settings_changes
     from homeport.node.reload import changes
 
     root = _watch_once(asked, surroundings, terminal)
-    async for _ in changes(root, ()):
-        root = _watch_once(asked, surroundings, terminal)
-    return ExitCode.DONE
+    cwd, changed = surroundings.cwd().resolve(), asyncio.Queue[None]()
+
+    async def follow(source: AsyncIterator[set[str]]) -> None:
+        async for _ in source:
+            changed.put_nowait(None)
+            await changed.join()  # what changes during a look is in the next one
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(follow(changes(root, ())), name="check.source")
+        settings = settings_changes(settings_start(asked.target or ".", cwd), cwd, _settings(asked, surroundings))
+        tasks.create_task(follow(settings), name="check.settings")
+        while True:
+            await changed.get()
+            _watch_once(asked, surroundings, terminal)
+            changed.task_done()
+
+
+def _settings(asked: CheckOptions, surroundings: Surroundings) -> Loaded | None:
+    try:
+        return settings_of(asked.target, surroundings)
+    except HomeportError:
+        return None
 
 
 def _watch_once(asked: CheckOptions, surroundings: Surroundings, terminal: Terminal) -> Path:

@@ -6,9 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from homeport.cli import options
+from homeport.cli.parameters import argument, option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,16 +24,14 @@ WHAT, HOW = "What is built", "How"
 
 
 def build(
-    context: typer.Context,
-    target: Annotated[
-        str, typer.Argument(metavar="TARGET", help="A folder, a module, module:Class or module:app.")
-    ] = ".",
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where to put it.", rich_help_panel=WHAT)
-    ] = Path("dist"),
+    surroundings: Surroundings,
+    target: Annotated[str, argument(metavar="TARGET", help="A folder, a module, module:Class or module:app.")] = ".",
+    output: Annotated[Path, option("--output", "-o", metavar="FOLDER", help="Where to put it.", panel=WHAT)] = Path(
+        "dist"
+    ),
     name: Annotated[
         str,
-        typer.Option(metavar="NAME", help="Of the file; default: as the project is called.", rich_help_panel=WHAT),
+        option(metavar="NAME", help="Of the file; default: as the project is called.", panel=WHAT),
     ] = "",
     binary: Annotated[
         bool,
@@ -42,11 +39,11 @@ def build(
     ] = False,
     shebang: Annotated[
         str,
-        typer.Option(
+        option(
             "--python-shebang",
             metavar="PYTHON",
             help="The Python that starts it, like /usr/bin/python3.11; default: the first on the PATH that fits.",
-            rich_help_panel=WHAT,
+            panel=WHAT,
         ),
     ] = "",
     static: Annotated[
@@ -83,7 +80,6 @@ def build(
 
     began = time.monotonic()
     terminal = Terminal(json=as_json)
-    surroundings = options.surroundings(context)
     _need_tools(binary)
     import msgspec
 
@@ -93,7 +89,9 @@ def build(
     from homeport.cli.build_report import print_report
 
     if static and (verify or report):
-        raise typer.BadParameter("--verify and --report import the services", param_hint="--static")
+        from homeport.cli.errors import misused
+
+        raise misused("build", "--static", "--verify and --report import the services")
     application = _application(terminal, target, surroundings)
     reflection = None if static else _reflected(terminal, application, verify=verify)
     environment, folder = Environment(), surroundings.cwd() / output
@@ -171,7 +169,9 @@ def _time(surroundings: Surroundings) -> int:
     """As https://reproducible-builds.org/specs/source-date-epoch has it; 0 when it is not given."""
     given = surroundings.environ.get("SOURCE_DATE_EPOCH", "")
     if given and not given.isdigit():
-        raise typer.BadParameter(f"{given!r} is not a number of seconds since 1970", param_hint="SOURCE_DATE_EPOCH")
+        from homeport.cli.errors import misused
+
+        raise misused("build", "SOURCE_DATE_EPOCH", f"{given!r} is not a number of seconds since 1970")
     return int(given or 0)
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-import typer
-
 from homeport.cli import completion, options
+from homeport.cli.parameters import argument, option
 
 if TYPE_CHECKING:
-    from homeport.cli.surroundings import Client
+    from homeport.cli.surroundings import Client, Surroundings
     from homeport.cli.terminal import Terminal
     from homeport.contracts.api import Contract, MethodContract
     from homeport.errors import BadArguments, RemoteError
@@ -27,20 +26,18 @@ class Order(NamedTuple):
 
 
 def call(
-    context: typer.Context,
+    surroundings: Surroundings,
     target: Annotated[
         str,
-        typer.Argument(
-            metavar="SERVICE.METHOD", help="What to call, like cart.add.", autocompletion=completion.methods
-        ),
+        argument(metavar="SERVICE.METHOD", help="What to call, like cart.add.", complete=completion.methods),
     ],
     arguments: Annotated[
         str | None,
-        typer.Argument(metavar="JSON", help="An object is arguments by name, an array by position, - reads stdin."),
+        argument(metavar="JSON", help="An object is arguments by name, an array by position, - reads stdin."),
     ] = None,
     timeout: Annotated[
         float | None,
-        typer.Option(metavar="DURATION", parser=options.seconds, help="How long to wait, like 500ms or 5s."),
+        option(metavar="DURATION", parser=options.seconds, help="How long to wait, like 500ms or 5s."),
     ] = None,
     node: options.Node = None,
     as_json: options.Json = False,
@@ -60,7 +57,7 @@ def call(
 
     terminal = Terminal(json=as_json)
     order = _order(target, arguments, timeout)
-    ask(options.surroundings(context), node, lambda client: _carry_out(client, order, terminal))
+    ask(surroundings, node, lambda client: _carry_out(client, order, terminal))
 
 
 def _order(target: str, arguments: str | None, timeout: float | None) -> Order:

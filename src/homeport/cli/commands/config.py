@@ -4,30 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from homeport.cli import options
+from homeport.cli.parameters import Group, option
 
 if TYPE_CHECKING:
+    from homeport.cli.surroundings import Surroundings
     from homeport.cli.terminal import Terminal
     from homeport.config import Loaded
 
-config = typer.Typer(help="Show the settings in force.")
 
-
-@config.callback()
-def _group() -> None:
-    """Show the settings in force."""
-
-
-@config.command("show")
 def show(
-    context: typer.Context,
+    surroundings: Surroundings,
     origin: Annotated[bool, options.flag("--origin", help="Say where each value comes from.")] = False,
     changed: Annotated[bool, options.flag("--changed", help="Leave out the defaults.")] = False,
     assignments: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="As for run: see what it would change."),
+        option("--set", metavar="KEY=VALUE", help="As for run: see what it would change."),
     ] = None,
     as_json: options.Json = False,
 ) -> None:
@@ -43,7 +35,6 @@ def show(
     from homeport.cli.terminal import Terminal
     from homeport.config import load
 
-    surroundings = options.surroundings(context)
     loaded = load(
         surroundings.cwd(),
         surroundings.environ,
@@ -63,6 +54,9 @@ def show(
         )
         return
     _print(terminal, loaded, settings, origin)
+
+
+config = Group(help="Show the settings in force.", commands={"show": show})
 
 
 def _settings(loaded: Loaded) -> dict[str, Any]:

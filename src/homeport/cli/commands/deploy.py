@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from homeport.cli import completion, options
+from homeport.cli.parameters import argument, option
 
 if TYPE_CHECKING:
-    from homeport.cli.surroundings import Client
+    from homeport.cli.surroundings import Client, Surroundings
     from homeport.cli.terminal import Terminal
     from homeport.node.api import Deploy, NodeStatus, RolloutStatus
 
@@ -20,20 +19,20 @@ WORDS = ("status", "promote", "rollback")
 
 
 def deploy(
-    context: typer.Context,
+    surroundings: Surroundings,
     target: Annotated[
         str,
-        typer.Argument(
+        argument(
             metavar="TARGET|status|promote|rollback",
             help="Folder, file, module or module:Class with the new code; or what to do with the rollout there is.",
-            autocompletion=completion.deploy_words,
+            complete=completion.deploy_words,
         ),
     ] = "",
     surge: options.Surge = 1,
-    soak: options.Soak = "5s",  # type: ignore[assignment]  # typer sends defaults through the parser
+    soak: options.Soak = "5s",  # type: ignore[assignment]  # a textual default goes through the parser
     canary: Annotated[
         float,
-        typer.Option(
+        option(
             metavar="SHARE",
             parser=options.share,
             help="First give one new instance of each service this share of its calls, and wait for `promote`.",
@@ -60,17 +59,17 @@ def deploy(
     from homeport.cli.terminal import Terminal
 
     terminal = Terminal(json=as_json)
-    surroundings = options.surroundings(context)
     if target == "status":
         _show(terminal, ask(surroundings, node, lambda client: client.node.rollout()))
         return
     if target in WORDS:
         status = ask(surroundings, node, lambda client: _decide(client, terminal, target, surge, soak))
     else:
+        from homeport.cli.errors import misused
         from homeport.node.api import Deploy
 
         if not target and surroundings.package is None:
-            raise typer.BadParameter("say where the new code is, as in `homeport deploy .`", param_hint="TARGET")
+            raise misused("deploy", "TARGET", "say where the new code is, as in `homeport deploy .`")
         request = Deploy(
             target=surroundings.target(target),
             cwd=str(surroundings.cwd()),

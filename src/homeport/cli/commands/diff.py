@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from homeport.cli import options
+from homeport.cli.parameters import argument
 
 if TYPE_CHECKING:
     from homeport.build.difference import ServiceChange
@@ -16,17 +15,15 @@ if TYPE_CHECKING:
 
 
 def diff(
-    context: typer.Context,
+    surroundings: Surroundings,
     old: Annotated[
         str | None,
-        typer.Argument(metavar="OLD", help="A file that `homeport build` made, or a TARGET. Default: what runs here."),
+        argument(metavar="OLD", help="A file that `homeport build` made, or a TARGET. Default: what runs here."),
     ] = None,
-    new: Annotated[
-        str | None, typer.Argument(metavar="NEW", help="Likewise. Default: the source as it is now.")
-    ] = None,
+    new: Annotated[str | None, argument(metavar="NEW", help="Likewise. Default: the source as it is now.")] = None,
     node: options.Node = None,
     as_json: options.Json = False,
-) -> None:
+) -> int:
     """Compare two states of an application.
 
     Services, the contracts of their methods, what they call, and their options. OLD and NEW may be artefacts, their
@@ -42,7 +39,6 @@ def diff(
     from homeport.build.difference import difference
     from homeport.cli.terminal import Terminal
 
-    surroundings = options.surroundings(context)
     before, source = (
         _running(surroundings, node) if old is None else (_read(old, surroundings), surroundings.target(""))
     )
@@ -54,8 +50,7 @@ def diff(
     else:
         _print(terminal, changes, before.name, after.name)
         _warn(terminal, before, after)
-    if any(change.breaking for change in changes):
-        raise typer.Exit(1)
+    return 1 if any(change.breaking for change in changes) else 0
 
 
 def _running(surroundings: Surroundings, node: str | None) -> tuple[State, str]:

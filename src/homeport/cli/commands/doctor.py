@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from homeport.cli import options
 
 if TYPE_CHECKING:
@@ -15,7 +13,7 @@ if TYPE_CHECKING:
     from homeport.cli.terminal import Terminal
 
 
-def doctor(context: typer.Context, node: options.Node = None, as_json: options.Json = False) -> None:
+def doctor(surroundings: Surroundings, node: options.Node = None, as_json: options.Json = False) -> int:
     """Check machine, folder and node.
 
     Every trouble comes with the next step. Ends with 1 if something will not work.
@@ -27,14 +25,13 @@ def doctor(context: typer.Context, node: options.Node = None, as_json: options.J
     from homeport.cli.doctor.finding import Health
     from homeport.cli.terminal import Terminal
 
-    found = examine(options.surroundings(context), node)
+    found = examine(surroundings, node)
     terminal = Terminal(json=as_json)
     if as_json:
         terminal.value(found)
     else:
         _print(terminal, found)
-    if any(one.health == Health.ILL for one in found):
-        raise typer.Exit(1)
+    return 1 if any(one.health == Health.ILL for one in found) else 0
 
 
 def examine(surroundings: Surroundings, node: str | None) -> list[Checked]:

@@ -6,23 +6,22 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from homeport.cli import options
+from homeport.cli.parameters import option
 
 if TYPE_CHECKING:
-    from homeport.cli.surroundings import Client
+    from homeport.cli.surroundings import Client, Surroundings
 
 ACTOR = "homeport drain"
 LOOK_EVERY = 0.1  # seconds
 
 
 def drain(
-    context: typer.Context,
+    surroundings: Surroundings,
     instance: options.InstanceName,
     timeout: Annotated[
-        float, typer.Option(metavar="DURATION", parser=options.seconds, help="How long to wait for it to be gone.")
-    ] = "60s",  # type: ignore[assignment]  # typer sends defaults through the parser
+        float, option(metavar="DURATION", parser=options.seconds, help="How long to wait for it to be gone.")
+    ] = "60s",  # type: ignore[assignment]  # a textual default goes through the parser
     node: options.Node = None,
     as_json: options.Json = False,
 ) -> None:
@@ -38,7 +37,7 @@ def drain(
     from homeport.cli.human import duration
     from homeport.cli.terminal import Terminal
 
-    took = ask(options.surroundings(context), node, lambda client: _drain(client, instance, timeout))
+    took = ask(surroundings, node, lambda client: _drain(client, instance, timeout))
     terminal = Terminal(json=as_json)
     if as_json:
         terminal.value({"instance": instance, "drained": True, "seconds": round(took, 3)})

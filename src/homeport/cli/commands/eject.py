@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from homeport.cli import options
+from homeport.cli.parameters import option
 
 if TYPE_CHECKING:
-    from homeport.cli.surroundings import Client
+    from homeport.cli.surroundings import Client, Surroundings
     from homeport.model import Instance
     from homeport.registry.api import Done
 
@@ -17,11 +16,11 @@ ACTOR = "homeport eject"
 
 
 def eject(
-    context: typer.Context,
+    surroundings: Surroundings,
     instance: options.InstanceName,
     seconds: Annotated[
-        float, typer.Option("--for", metavar="DURATION", parser=options.seconds, help="How long it stays away.")
-    ] = "1m",  # type: ignore[assignment]  # typer sends defaults through the parser
+        float, option("--for", metavar="DURATION", parser=options.seconds, help="How long it stays away.")
+    ] = "1m",  # type: ignore[assignment]  # a textual default goes through the parser
     undo: Annotated[bool, options.flag("--undo", help="Let it be called again now.")] = False,
     node: options.Node = None,
     as_json: options.Json = False,
@@ -39,7 +38,7 @@ def eject(
     from homeport.cli.human import duration
     from homeport.cli.terminal import Terminal
 
-    done, others = ask(options.surroundings(context), node, lambda client: _eject(client, instance, seconds, undo))
+    done, others = ask(surroundings, node, lambda client: _eject(client, instance, seconds, undo))
     terminal = Terminal(json=as_json)
     if as_json:
         terminal.value(

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from homeport.cli import options
+from homeport.cli.parameters import argument
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from homeport.build.diagnostics.rule import Rule
+    from homeport.cli.surroundings import Surroundings
     from homeport.cli.terminal import Terminal
 
 
-def _rules(incomplete: str) -> list[tuple[str, str]]:
+def _rules(_: Surroundings, node: str | None, incomplete: str) -> list[tuple[str, str]]:
     from homeport.build.diagnostics.rules import RULES
 
     return [(rule.code, rule.summary) for rule in RULES.values() if rule.code.startswith(incomplete.upper())]
 
 
 def explain(
+    surroundings: Surroundings,
     rule: Annotated[
         str | None,
-        typer.Argument(metavar="RULE", help="A code or a name: HP302, cycle.", autocompletion=_rules),
+        argument(metavar="RULE", help="A code or a name: HP302, cycle.", complete=_rules),
     ] = None,
     everything: Annotated[bool, options.flag("--all", help="List all rules.")] = False,
     as_json: options.Json = False,

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import typer
-
 from homeport.cli import options
+from homeport.cli.parameters import argument, option
 
 if TYPE_CHECKING:
     from homeport.build.packager.deployment.place import Place
@@ -19,17 +18,15 @@ USUAL = {"dockerfile": "Dockerfile", "compose": "compose.yaml", "systemd": "{lab
 
 
 def export(
-    context: typer.Context,
-    kind: Annotated[Kind, typer.Argument(metavar="dockerfile|compose|systemd", help="What to write.")],
-    target: Annotated[
-        str, typer.Argument(metavar="TARGET", help="A folder, a module, module:Class or module:app.")
-    ] = ".",
+    surroundings: Surroundings,
+    kind: Annotated[Kind, argument(metavar="dockerfile|compose|systemd", help="What to write.")],
+    target: Annotated[str, argument(metavar="TARGET", help="A folder, a module, module:Class or module:app.")] = ".",
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Write it there; a folder gets it under its usual name."),
+        option("--output", "-o", metavar="FILE", help="Write it there; a folder gets it under its usual name."),
     ] = None,
-    name: Annotated[str, typer.Option(metavar="NAME", help="Of the artefact; default: as the project is called.")] = "",
-    program: Annotated[str, typer.Option(metavar="PATH", help="Where the artefact is installed, for systemd.")] = "",
+    name: Annotated[str, option(metavar="NAME", help="Of the artefact; default: as the project is called.")] = "",
+    program: Annotated[str, option(metavar="PATH", help="Where the artefact is installed, for systemd.")] = "",
     force: Annotated[bool, options.flag("--force", help="Overwrite the file.")] = False,
     as_json: options.Json = False,
 ) -> None:
@@ -50,7 +47,6 @@ def export(
     from homeport.cli.terminal import Terminal
 
     terminal = Terminal(json=as_json)
-    surroundings = options.surroundings(context)
     application = read_application(target, surroundings)
     without_errors(application.plan)
     place = _place(application, surroundings, target, name)

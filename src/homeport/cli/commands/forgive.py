@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import typer
-
 from homeport.cli import options
 
 if TYPE_CHECKING:
-    from homeport.cli.surroundings import Client
+    from homeport.cli.surroundings import Client, Surroundings
 
 ACTOR = "homeport forgive"
 
 
 def forgive(
-    context: typer.Context,
+    surroundings: Surroundings,
     instance: options.InstanceName,
     node: options.Node = None,
     as_json: options.Json = False,
@@ -32,7 +30,7 @@ def forgive(
     from homeport.cli.asking import ask
     from homeport.cli.terminal import Terminal
 
-    held_back = ask(options.surroundings(context), node, lambda client: _forgive(client, instance))
+    held_back = ask(surroundings, node, lambda client: _forgive(client, instance))
     terminal = Terminal(json=as_json)
     if as_json:
         terminal.value({"instance": instance, "held_back": held_back})

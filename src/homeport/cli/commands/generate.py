@@ -6,9 +6,8 @@ import keyword
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from homeport.cli import options
+from homeport.cli.parameters import Group, argument, option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,32 +16,24 @@ if TYPE_CHECKING:
     from homeport.cli.surroundings import Surroundings
     from homeport.contracts.api import Contract
 
-generate = typer.Typer(help="Make what others need to call your services.")
-
-Target = Annotated[str, typer.Argument(metavar="TARGET", help="A folder, a module, module:Class or module:app.")]
+Target = Annotated[str, argument(metavar="TARGET", help="A folder, a module, module:Class or module:app.")]
 Live = Annotated[bool, options.flag("--live", help="Of what the node runs, instead of TARGET's source.")]
 Services = Annotated[
     list[str] | None,
-    typer.Option("--service", "-s", metavar="SERVICE", help="Only this service; may be repeated."),
+    option("--service", "-s", metavar="SERVICE", help="Only this service; may be repeated."),
 ]
 
 
-@generate.callback()
-def _group() -> None:
-    """Make what others need to call your services."""
-
-
-@generate.command("client")
 def client(
-    context: typer.Context,
+    surroundings: Surroundings,
     target: Target = "",
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FOLDER", help="Where to put the package; default: as it is called."),
+        option("--output", "-o", metavar="FOLDER", help="Where to put the package; default: as it is called."),
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option("--name", metavar="NAME", help="What is imported; default: the application's name and _client."),
+        option("--name", metavar="NAME", help="What is imported; default: the application's name and _client."),
     ] = None,
     services: Services = None,
     live: Live = False,
@@ -65,12 +56,12 @@ def client(
     from homeport.build.generator.client.spelling import attribute_name
     from homeport.cli.terminal import Terminal
 
-    found = _chosen(_contracts(context, target, node, live), services)
+    found = _chosen(_contracts(surroundings, target, node, live), services)
     package = name or f"{attribute_name(found.application).lower()}_client"
     _check_name(package)
     folder = output or Path(package.replace("_", "-"))
     files = client_package(found.contracts, name=package, application=found.application, version=__version__)
-    changed = _write_all(options.surroundings(context).cwd() / folder, files, force=force)
+    changed = _write_all(surroundings.cwd() / folder, files, force=force)
     terminal = Terminal(json=as_json)
     callable_ones = [contract.service for contract in found.contracts if contract.methods]
     if as_json:
@@ -86,13 +77,10 @@ def client(
     terminal.say(f"  next: [command]pip install {place}[/]")
 
 
-@generate.command("openapi")
 def openapi(
-    context: typer.Context,
+    surroundings: Surroundings,
     target: Target = "",
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: standard output.")
-    ] = None,
+    output: Annotated[Path | None, option("--output", "-o", metavar="FILE", help="Default: standard output.")] = None,
     services: Services = None,
     public: Annotated[
         bool, options.flag("--public", help="Only public methods: what callers from beyond this machine may call.")
@@ -117,21 +105,23 @@ def openapi(
     from homeport.cli.terminal import Terminal
     from homeport.http.openapi import document
 
-    found = _chosen(_contracts(context, target, node, live), services)
+    found = _chosen(_contracts(surroundings, target, node, live), services)
     described = document(found.contracts, version=__version__, public_only=public)
     text = msgspec.json.format(msgspec.json.encode(described), indent=2)
     terminal = Terminal(json=as_json)
     if output is None:
         terminal.raw(text)
         return
-    write_text(options.surroundings(context).cwd() / output, text.decode() + "\n")
+    write_text(surroundings.cwd() / output, text.decode() + "\n")
     terminal.note(f"{terminal.symbols.ok} {output}")
 
 
-def _contracts(context: typer.Context, target: str, node: str | None, live: bool) -> Contracts:
+generate = Group(help="Make what others need to call your services.", commands={"client": client, "openapi": openapi})
+
+
+def _contracts(surroundings: Surroundings, target: str, node: str | None, live: bool) -> Contracts:
     from homeport.cli.contracts import contracts_of_node, contracts_of_target
 
-    surroundings: Surroundings = options.surroundings(context)
     return (
         contracts_of_node(node, surroundings) if live or node is not None else contracts_of_target(target, surroundings)
     )

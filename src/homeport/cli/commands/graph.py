@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
-
-import typer
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from homeport.cli import options
+from homeport.cli.parameters import argument, option
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,21 +28,15 @@ SUFFIXES: dict[str, Format] = {
 
 
 def graph(
-    context: typer.Context,
-    target: Annotated[
-        str, typer.Argument(metavar="TARGET", help="A folder, a module, module:Class or module:app.")
-    ] = "",
-    format: Annotated[
-        Format | None, typer.Option("--format", "-f", help="Default: as FILE is called, or else text.")
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE instead.")
-    ] = None,
+    surroundings: Surroundings,
+    target: Annotated[str, argument(metavar="TARGET", help="A folder, a module, module:Class or module:app.")] = "",
+    format: Annotated[Format | None, option("--format", "-f", help="Default: as FILE is called, or else text.")] = None,
+    output: Annotated[Path | None, option("--output", "-o", metavar="FILE", help="Write to FILE instead.")] = None,
     show: Annotated[bool, options.flag("--open", help="Show the picture in the browser.")] = False,
     live: Annotated[bool, options.flag("--live", help="What the node runs, instead of TARGET's source.")] = False,
     node: options.Node = None,
     as_json: options.Json = False,
-) -> None:
+) -> int:
     """Draw who calls whom.
 
     Reads the source of TARGET and imports nothing. Says what nothing goes without, and which services form cycles.
@@ -60,32 +53,37 @@ def graph(
     from homeport.cli.terminal import Terminal
 
     terminal = Terminal(json=as_json)
-    surroundings = options.surroundings(context)
-    if live or node is not None:
-        (title, found), errors = _running(surroundings, node), ""
-    else:
-        title, found, errors = _written(target, surroundings)
+    found = _running(surroundings, node) if live or node is not None else _written(target, surroundings)
     chosen = _format(format, output, as_json)
-    if show:
-        _open(terminal, found, title)
-    elif output is not None:
-        write_text(surroundings.cwd() / output, _rendered(found, title, chosen))
+    if output is not None:
+        write_text(surroundings.cwd() / output, _rendered(found, chosen))
         terminal.note(f"{terminal.symbols.ok} {output} ({chosen})")
-    elif chosen == "text":
-        _print(terminal, found)
-    else:
-        terminal.raw(_rendered(found, title, chosen).rstrip("\n").encode())
-    if errors:
+    elif chosen == "text" and not show:
+        _print(terminal, found.graph)
+    elif not show:
+        terminal.raw(_rendered(found, chosen).rstrip("\n").encode())
+    if show:
+        _show(terminal, surroundings.cwd() / output if output is not None else _page(found))
+    if found.errors:
         terminal.note(
-            f"{errors} in the source, so that something may be missing; next: homeport check {target}".rstrip()
+            f"{found.errors} in the source, so that something may be missing; next: homeport check {target}".rstrip()
         )
-        raise typer.Exit(1)
+    return 1 if found.errors else 0
 
 
-def _written(target: str, surroundings: Surroundings) -> tuple[str, ServiceGraph, str]:
+class _Found(NamedTuple):
+    """What is drawn."""
+
+    title: str
+    graph: ServiceGraph
+    data: Path  # the data folder of the node that runs it, or would
+    errors: str = ""  # how many there are in the source
+
+
+def _written(target: str, surroundings: Surroundings) -> _Found:
     from homeport.build.analyzer.graph import service_graph
     from homeport.cli.human import plural
-    from homeport.cli.target import read_application, without_errors
+    from homeport.cli.target import data_of, read_application, without_errors
 
     application = read_application(target, surroundings)
     plan = application.plan
@@ -93,20 +91,25 @@ def _written(target: str, surroundings: Surroundings) -> tuple[str, ServiceGraph
         without_errors(plan)
     errors = sum(finding.severity == "error" for finding in plan.findings)
     drawn = service_graph(plan, layout=application.loaded.config.node.layout)
-    return application.name, drawn, plural(errors, "error") if errors else ""
+    data = data_of(target, surroundings, application.loaded)
+    return _Found(application.name, drawn, data, plural(errors, "error") if errors else "")
 
 
-def _running(surroundings: Surroundings, node: str | None) -> tuple[str, ServiceGraph]:
+def _running(surroundings: Surroundings, node: str | None) -> _Found:
     from homeport.cli.asking import ask
     from homeport.cli.running_graph import running_graph
+    from homeport.nodes import data_folder
 
-    async def question(client: Client) -> tuple[str, ServiceGraph]:
+    async def question(client: Client) -> _Found:
         summaries = await client.registry.services()
         status = await client.node.status()
         workers = [worker.services for worker in status.workers]
-        return status.name, running_graph(summaries, await client.registry.instances(""), workers)
+        graph = running_graph(summaries, await client.registry.instances(""), workers)
+        return _Found(status.name, graph, Path(status.data))
 
-    return ask(surroundings, node, question)
+    found = ask(surroundings, node, question)
+    here = surroundings.cwd()
+    return found if found.data.is_dir() else found._replace(data=data_folder(here, here))  # that may be far away
 
 
 def _format(asked: Format | None, output: Path | None, as_json: bool) -> Format:
@@ -122,13 +125,14 @@ def _format(asked: Format | None, output: Path | None, as_json: bool) -> Format:
     return SUFFIXES[output.suffix.lower()]
 
 
-def _rendered(graph: ServiceGraph, title: str, format: Format) -> str:
+def _rendered(found: _Found, format: Format) -> str:
     import msgspec
 
     from homeport.build.generator import dot, mermaid, svg, tree
 
+    graph = found.graph
     if format == "svg":
-        return svg.svg(graph, title=title)
+        return svg.svg(graph, title=found.title)
     if format == "json":
         return msgspec.json.format(msgspec.json.encode(graph), indent=2).decode() + "\n"
     if format == "text":
@@ -137,16 +141,19 @@ def _rendered(graph: ServiceGraph, title: str, format: Format) -> str:
     return drawn[format](graph)
 
 
-def _open(terminal: Terminal, graph: ServiceGraph, title: str) -> None:
-    import tempfile
-    import webbrowser
-
+def _page(found: _Found) -> Path:
+    """One file for each application, drawn anew each time: a browser reads it after this command has ended."""
     from homeport.build.generator.svg import page
     from homeport.cli.files import write_text
 
-    folder = Path(tempfile.mkdtemp(prefix="homeport-graph-"))
-    file = folder / "graph.html"
-    write_text(file, page(graph, title=title))
+    file = found.data / "graph.html"
+    write_text(file, page(found.graph, title=found.title))
+    return file
+
+
+def _show(terminal: Terminal, file: Path) -> None:
+    import webbrowser
+
     if webbrowser.open(file.as_uri()):
         terminal.note(f"{terminal.symbols.ok} opened {file}")
     else:

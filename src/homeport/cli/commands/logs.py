@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import typer
-
 from homeport.cli import options
+from homeport.cli.parameters import option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -19,19 +18,19 @@ OWN = ("node", "front")  # processes of ours; their logs are shown when asked fo
 
 
 def logs(
-    context: typer.Context,
+    surroundings: Surroundings,
     service: options.OptionalServiceName = None,
     follow: Annotated[bool, options.flag("--follow", "-f", help="Go on showing what comes, until Ctrl-C.")] = False,
     since: Annotated[
         float | None,
-        typer.Option(metavar="DURATION", parser=options.seconds, help="From how long ago on, like 90s or 5m."),
+        option(metavar="DURATION", parser=options.seconds, help="From how long ago on, like 90s or 5m."),
     ] = None,
     lines: Annotated[
-        int, typer.Option("--lines", "-n", metavar="N", min=0, help="How many of the last ones, without --since.")
+        int, option("--lines", "-n", metavar="N", min=0, help="How many of the last ones, without --since.")
     ] = 100,
     level: Annotated[
         Literal["debug", "info", "warning", "error", "critical"],
-        typer.Option(metavar="LEVEL", help="The least: debug, info, warning, error, critical.", show_default=False),
+        option(metavar="LEVEL", help="The least: debug, info, warning, error, critical.", show_default=False),
     ] = "debug",
     node: options.Node = None,
     as_json: options.Json = False,
@@ -49,7 +48,6 @@ def logs(
     from homeport.cli.logline import as_json as to_json
     from homeport.cli.terminal import Terminal
 
-    surroundings = options.surroundings(context)
     folder = _log_folder(node, surroundings)
     name = service.replace("-", "_") if service else ""
     terminal = Terminal(json=as_json)

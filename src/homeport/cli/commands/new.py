@@ -5,19 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from homeport.cli import options
+from homeport.cli.parameters import argument
 
 if TYPE_CHECKING:
+    from homeport.cli.surroundings import Surroundings
     from homeport.cli.terminal import Terminal
 
 TRY = """greetings.hello '["Ada"]'"""
 
 
 def new(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The folder to create; its last part names the node.")],
+    surroundings: Surroundings,
+    name: Annotated[str, argument(metavar="NAME", help="The folder to create; its last part names the node.")],
     as_json: options.Json = False,
 ) -> None:
     """Create a small project that works.
@@ -32,7 +32,7 @@ def new(
     from homeport.cli.scaffold.project import write_project
     from homeport.cli.terminal import Terminal
 
-    here = options.surroundings(context).cwd()
+    here = surroundings.cwd()
     folder = here / name
     if not folder.resolve().name.replace("-", "").replace("_", "").replace(".", "").isalnum():
         raise CommandError(

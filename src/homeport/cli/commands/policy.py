@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from homeport.cli import options
 
 if TYPE_CHECKING:
@@ -15,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def policy(
-    context: typer.Context,
+    surroundings: Surroundings,
     service: options.ServiceName,
     changed: Annotated[bool, options.flag("--changed", help="Leave out the defaults.")] = False,
     node: options.Node = None,
@@ -39,7 +37,6 @@ def policy(
     from homeport.cli.table import Column, print_table
     from homeport.cli.terminal import Terminal
 
-    surroundings = options.surroundings(context)
     name = service.replace("-", "_")
     answer = ask(surroundings, node, lambda client: _look_up(client, name))
     settings = _in_force(answer, _origins(answer, surroundings))

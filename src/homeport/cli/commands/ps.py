@@ -5,19 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-import typer
-
 from homeport.cli import options
 from homeport.cli.causes import gist
 
 if TYPE_CHECKING:
-    from homeport.cli.surroundings import Client
+    from homeport.cli.surroundings import Client, Surroundings
     from homeport.cli.terminal import Terminal
     from homeport.model import Instance
     from homeport.node.api import NodeStatus, WorkerStatus
 
 
-def ps(context: typer.Context, node: options.Node = None, as_json: options.Json = False) -> None:
+def ps(surroundings: Surroundings, node: options.Node = None, as_json: options.Json = False) -> None:
     """List instances, and who waits for whom.
 
     Workers that crash before they register are listed too, with why.
@@ -30,7 +28,6 @@ def ps(context: typer.Context, node: options.Node = None, as_json: options.Json 
     from homeport.cli.asking import ask
     from homeport.cli.terminal import Terminal
 
-    surroundings = options.surroundings(context)
     terminal = Terminal(json=as_json)
     if as_json:
         terminal.value(ask(surroundings, node, _look_closely))

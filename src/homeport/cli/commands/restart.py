@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import typer
-
 from homeport.cli import options
 
 if TYPE_CHECKING:
-    from homeport.cli.surroundings import Client
+    from homeport.cli.surroundings import Client, Surroundings
     from homeport.cli.terminal import Terminal
     from homeport.node.api import RolloutStatus
 
@@ -17,10 +15,10 @@ ACTOR = "homeport restart"
 
 
 def restart(
-    context: typer.Context,
+    surroundings: Surroundings,
     service: options.ServiceName,
     surge: options.Surge = 1,
-    soak: options.Soak = "5s",  # type: ignore[assignment]  # typer sends defaults through the parser
+    soak: options.Soak = "5s",  # type: ignore[assignment]  # a textual default goes through the parser
     node: options.Node = None,
     as_json: options.Json = False,
 ) -> None:
@@ -39,7 +37,7 @@ def restart(
 
     name = service.replace("-", "_")
     terminal = Terminal(json=as_json)
-    work = ask(options.surroundings(context), node, lambda client: _restart(client, terminal, name, surge, soak))
+    work = ask(surroundings, node, lambda client: _restart(client, terminal, name, surge, soak))
     conclude(terminal, work, f"[name]{name}[/] restarted")
 
 

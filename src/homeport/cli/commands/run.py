@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import typer
-
 from homeport.cli import options
+from homeport.cli.parameters import argument, option
 
 if TYPE_CHECKING:
     from homeport.cli.foreground.launch import RunOptions
@@ -16,14 +15,14 @@ HOW, WHERE = "How to run", "Node"
 
 
 def run(
-    context: typer.Context,
+    surroundings: Surroundings,
     target: Annotated[
         str,
-        typer.Argument(metavar="TARGET", help="A folder, a module, module:Class or module:app; default: this folder."),
+        argument(metavar="TARGET", help="A folder, a module, module:Class or module:app; default: this folder."),
     ] = "",
     layout: Annotated[
         Literal["spread", "single"] | None,
-        typer.Option(help="A worker process per service (the default), or one for all.", rich_help_panel=HOW),
+        option(help="A worker process per service (the default), or one for all.", panel=HOW),
     ] = None,
     detach: Annotated[
         bool,
@@ -46,35 +45,33 @@ def run(
     ] = False,
     ready_timeout: Annotated[
         float | None,
-        typer.Option(
+        option(
             metavar="DURATION",
             parser=options.seconds,
             help="How long the services may take to be ready; default 30s.",
-            rich_help_panel=HOW,
+            panel=HOW,
         ),
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Default: the name of the project's folder.", rich_help_panel=WHERE),
+        option(metavar="NAME", help="Default: the name of the project's folder.", panel=WHERE),
     ] = None,
-    host: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="For HTTP; default 127.0.0.1.", rich_help_panel=WHERE)
-    ] = None,
+    host: Annotated[str | None, option(metavar="ADDRESS", help="For HTTP; default 127.0.0.1.", panel=WHERE)] = None,
     port: Annotated[
         int | None,
-        typer.Option(metavar="PORT", help="For HTTP; default 7070, or the next free one.", rich_help_panel=WHERE),
+        option(metavar="PORT", help="For HTTP; default 7070, or the next free one.", panel=WHERE),
     ] = None,
     data: Annotated[
         str | None,
-        typer.Option(metavar="FOLDER", help="For the node's files; default .homeport.", rich_help_panel=WHERE),
+        option(metavar="FOLDER", help="For the node's files; default .homeport.", panel=WHERE),
     ] = None,
     assignments: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Any setting; may be repeated.", rich_help_panel=WHERE),
+        option("--set", metavar="KEY=VALUE", help="Any setting; may be repeated.", panel=WHERE),
     ] = None,
     node: options.Node = None,
     as_json: options.Json = False,
-) -> None:
+) -> int:
     """Start the services of TARGET and show their logs.
 
     Ctrl-C stops them in order; a second one kills. Services are found by reading the source, nothing is imported.
@@ -88,7 +85,6 @@ def run(
     """
     from homeport.cli.foreground.launch import RunOptions
 
-    surroundings = options.surroundings(context)
     asked = RunOptions(
         target=target,
         layout=layout,
@@ -104,16 +100,17 @@ def run(
         json=as_json,
     )
     if attach:
-        _attach(asked, node, surroundings)
-        return
+        return _attach(asked, node, surroundings)
     if node is not None:
-        raise typer.BadParameter("it only goes with --attach; --name gives a new node its name", param_hint="--node")
+        from homeport.cli.errors import misused
+
+        raise misused("run", "--node", "it only goes with --attach; --name gives a new node its name")
     from homeport.cli.foreground.start import start
 
-    raise typer.Exit(start(asked, surroundings))
+    return start(asked, surroundings)
 
 
-def _attach(asked: RunOptions, node: str | None, surroundings: Surroundings) -> None:
+def _attach(asked: RunOptions, node: str | None, surroundings: Surroundings) -> int:
     """Host TARGET in this very process.
 
     Raises:
@@ -138,7 +135,7 @@ def _attach(asked: RunOptions, node: str | None, surroundings: Surroundings) -> 
 
     package = surroundings.package
     target = asked.target or (str(package.root) if package is not None else ".")
-    raise typer.Exit(run_attached(target, address.endpoint, asked.debug))
+    return run_attached(target, address.endpoint, asked.debug)
 
 
 def _flag(name: str) -> str:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from homeport.cli import options
+from homeport.cli.parameters import argument
 
 if TYPE_CHECKING:
-    from homeport.cli.surroundings import Client
+    from homeport.cli.surroundings import Client, Surroundings
     from homeport.registry.api import Done
 
 ACTOR = "homeport scale"
 
 
 def scale(
-    context: typer.Context,
+    surroundings: Surroundings,
     service: options.ServiceName,
-    replicas: Annotated[int, typer.Argument(metavar="N", min=0, help="How many; 0 stops it, and it counts as idle.")],
+    replicas: Annotated[int, argument(metavar="N", min=0, help="How many; 0 stops it, and it counts as idle.")],
     node: options.Node = None,
     as_json: options.Json = False,
 ) -> None:
@@ -36,7 +35,7 @@ def scale(
     from homeport.cli.terminal import Terminal
 
     name = service.replace("-", "_")
-    done = ask(options.surroundings(context), node, lambda client: _scale(client, name, replicas))
+    done = ask(surroundings, node, lambda client: _scale(client, name, replicas))
     terminal = Terminal(json=as_json)
     if as_json:
         terminal.value({"service": name, "wanted": replicas, "revision": done.revision, "durability": done.durability})

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from homeport.cli import completion, options
+from homeport.cli.parameters import argument
 
 if TYPE_CHECKING:
-    from homeport.cli.surroundings import Client
+    from homeport.cli.surroundings import Client, Surroundings
     from homeport.cli.terminal import Terminal
     from homeport.contracts.api import Contract
     from homeport.registry.api import ServiceSummary
 
 
 def services(
-    context: typer.Context,
+    surroundings: Surroundings,
     name: Annotated[
         str | None,
-        typer.Argument(
-            metavar="SERVICE", help="Show this service's methods in full.", autocompletion=completion.services
-        ),
+        argument(metavar="SERVICE", help="Show this service's methods in full.", complete=completion.services),
     ] = None,
     node: options.Node = None,
     as_json: options.Json = False,
@@ -39,7 +36,6 @@ def services(
     from homeport.cli.terminal import Terminal
 
     terminal = Terminal(json=as_json)
-    surroundings = options.surroundings(context)
     if name is None:
         found = ask(surroundings, node, lambda client: client.registry.services())
         _print_all(terminal, found)

@@ -6,12 +6,11 @@ import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from homeport.cli import options
+from homeport.cli.parameters import option
 
 if TYPE_CHECKING:
-    from homeport.cli.surroundings import Client
+    from homeport.cli.surroundings import Client, Surroundings
     from homeport.cli.terminal import Terminal
     from homeport.node.api import NodeStatus
     from homeport.registry.api import Done
@@ -21,12 +20,12 @@ LOOK_EVERY = 0.05  # seconds between looks at whether the node is gone
 
 
 def stop(
-    context: typer.Context,
+    surroundings: Surroundings,
     service: options.OptionalServiceName = None,
     timeout: Annotated[
         float,
-        typer.Option(metavar="DURATION", parser=options.seconds, help="How long to wait for the node to be gone."),
-    ] = "60s",  # type: ignore[assignment]  # typer sends defaults through the parser
+        option(metavar="DURATION", parser=options.seconds, help="How long to wait for the node to be gone."),
+    ] = "60s",  # type: ignore[assignment]  # a textual default goes through the parser
     kill: Annotated[bool, options.flag("--kill", help="Do not drain: running calls are lost.")] = False,
     node: options.Node = None,
     as_json: options.Json = False,
@@ -44,7 +43,6 @@ def stop(
     from homeport.cli.terminal import Terminal
 
     terminal = Terminal(json=as_json)
-    surroundings = options.surroundings(context)
     if service is not None:
         name = service.replace("-", "_")
         done = ask(surroundings, node, lambda client: _stop_service(client, name))

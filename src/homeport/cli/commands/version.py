@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import typer
-
 from homeport.cli import options
 
 if TYPE_CHECKING:
+    from homeport.cli.surroundings import Surroundings
     from homeport.cli.terminal import Terminal
     from homeport.packaged import Manifest
 
 LIBRARIES = ("msgspec", "uvloop", "starlette", "uvicorn", "httpx", "typer", "rich")
 
 
-def version(context: typer.Context, as_json: options.Json = False) -> None:
+def version(surroundings: Surroundings, as_json: options.Json = False) -> None:
     """Print versions.
 
     Of Homeport, Python and the libraries it stands on.
@@ -30,7 +29,7 @@ def version(context: typer.Context, as_json: options.Json = False) -> None:
 
     found = {name: library_version(name) for name in LIBRARIES}
     terminal = Terminal(json=as_json)
-    package = options.surroundings(context).package
+    package = surroundings.package
     if as_json:
         terminal.value(
             {
@@ -44,9 +43,10 @@ def version(context: typer.Context, as_json: options.Json = False) -> None:
         return
     if package is not None:
         _say_application(terminal, package.manifest)
-    terminal.say(f"[name]homeport {library_version('homeport')}[/]")
-    terminal.say(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}")
-    terminal.say(", ".join(f"{name} {number or 'missing'}" for name, number in found.items()))
+    # Without styles, and so without rich, whose import would take longer than all of this.
+    print(f"homeport {library_version('homeport')}")
+    print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}")
+    print(", ".join(f"{name} {number or 'missing'}" for name, number in found.items()))
 
 
 def _say_application(terminal: Terminal, manifest: Manifest) -> None:

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from homeport.cli import completion, options
 from homeport.cli.causes import gist
+from homeport.cli.parameters import argument
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from homeport.cli.surroundings import Client
+    from homeport.cli.surroundings import Client, Surroundings
     from homeport.cli.terminal import Terminal
     from homeport.model import Instance, State
     from homeport.registry.api import WatchItem
 
 
 def watch(
-    context: typer.Context,
+    surroundings: Surroundings,
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="SERVICE...", help="Default: every service.", autocompletion=completion.services),
+        argument(metavar="SERVICE...", help="Default: every service.", complete=completion.services),
     ] = None,
     node: options.Node = None,
     as_json: options.Json = False,
@@ -39,7 +38,6 @@ def watch(
     from homeport.cli.asking import ask
     from homeport.cli.terminal import Terminal
 
-    surroundings = options.surroundings(context)
     terminal = Terminal(json=as_json)
     services = tuple(name.replace("-", "_") for name in names or ())
     ask(surroundings, node, lambda client: _follow(client, services, terminal, surroundings.wall))

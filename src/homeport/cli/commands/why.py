@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from homeport.cli import completion, options
 from homeport.cli.human import moment
+from homeport.cli.parameters import argument, option
 
 if TYPE_CHECKING:
+    from homeport.cli.surroundings import Surroundings
     from homeport.cli.terminal import Terminal
     from homeport.registry.api import Story, StoryEntry
 
 
 def why(
-    context: typer.Context,
+    surroundings: Surroundings,
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME", help="A service or an instance, gone or not.", autocompletion=completion.names),
+        argument(metavar="NAME", help="A service or an instance, gone or not.", complete=completion.names),
     ],
-    last: Annotated[int, typer.Option("--last", metavar="N", min=1, help="How many entries to show.")] = 20,
+    last: Annotated[int, option("--last", metavar="N", min=1, help="How many entries to show.")] = 20,
     node: options.Node = None,
     as_json: options.Json = False,
 ) -> None:
@@ -36,7 +36,6 @@ def why(
     from homeport.cli.asking import ask
     from homeport.cli.terminal import Terminal
 
-    surroundings = options.surroundings(context)
     story = ask(surroundings, node, lambda client: client.registry.why(name))
     terminal = Terminal(json=as_json)
     if as_json:

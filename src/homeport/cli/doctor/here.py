@@ -156,11 +156,8 @@ def check_services(status: NodeStatus) -> list[Checked]:
     if crashing:
         worst = max(crashing, key=lambda worker: worker.restarts)
         service = worst.services[0] if worst.services else worst.name
-        found.append(
-            warning(
-                "workers", f"{worst.name} was restarted {plural(worst.restarts, 'time')}", f"homeport why {service}"
-            )
-        )
+        often = plural(worst.restarts, "time")
+        found.append(warning("workers", f"{worst.name} was restarted {often}", f"homeport why {service}"))
     if status.reload_error:
         found.append(warning("reload", status.reload_error.splitlines()[0], "mend the file; the old code still runs"))
     return found

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from homeport.packaged import Package
 
 
+AGAIN = -1  # beside the exit codes: a run that is to begin again with changed settings
+
+
 class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What was asked for on the command line; None: not given."""
 
@@ -40,7 +43,11 @@ class Launch(NamedTuple):
     """Everything the node process needs."""
 
     spec: NodeSpec
-    environment: dict[str, str]
+    loaded: Loaded
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return self.loaded.environment
 
 
 def prepare(asked: RunOptions, surroundings: Surroundings) -> Launch:
@@ -88,7 +95,7 @@ def prepare(asked: RunOptions, surroundings: Surroundings) -> Launch:
         lifeline=not asked.detach,
         json_errors=True,  # told to people by us, as every other error is
     )
-    return Launch(spec, loaded.environment)
+    return Launch(spec, loaded)
 
 
 def _named(config: Config, package: Package | None) -> Config:

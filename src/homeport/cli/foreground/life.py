@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from homeport.cli.causes import CRASHES
 from homeport.cli.errors import CommandError, ExitCode, NodeRefused
 from homeport.cli.findings import with_source_places
+from homeport.cli.foreground.launch import AGAIN
 from homeport.cli.foreground.trouble import Trouble, crashed, hopeless, not_ready
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ ANNOUNCE_EVERY = 0.02  # seconds between looks for the node's announcement
 PATIENCE = 5.0  # seconds for one answer of the node
 KILL_PATIENCE = 3.0  # seconds a killed node gets before the system ends it
 HOPELESS = 2  # failed starts of one worker after which waiting on is of no use
+
+SETTINGS_CHANGED = 0  # beside the signals: the end of a run that is to begin again
 
 T = TypeVar("T")
 
@@ -45,7 +48,7 @@ class Process(Protocol):
 
 
 class Interrupted(Exception):
-    """Somebody asked for the end, with this signal."""
+    """Somebody asked for the end, with this signal or ``SETTINGS_CHANGED``."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -285,7 +288,8 @@ class Life:
     async def _ask_to_stop(self, client: Client, number: int) -> None:
         from homeport.errors import HomeportError
 
-        actor = {signal.SIGINT: "Ctrl-C", signal.SIGHUP: "closed terminal"}.get(signal.Signals(number), "homeport run")
+        names = {signal.SIGINT: "Ctrl-C", signal.SIGHUP: "closed terminal", SETTINGS_CHANGED: "changed settings"}
+        actor = names.get(number, "homeport run")
         with contextlib.suppress(HomeportError):
             await client.node.stop_node(actor)
             return
@@ -298,14 +302,17 @@ class Life:
         try:
             await asyncio.wait({ending, again}, return_when=asyncio.FIRST_COMPLETED)
             if not ending.done():
+                number = self._interrupts.take()
                 await self._kill(client)
                 self._screen.stopped("killed")
-            elif not quietly:
+            elif not quietly and number != SETTINGS_CHANGED:
                 self._screen.stopped("stopped")
         finally:
             for task in (ending, again):
                 task.cancel()
             await asyncio.gather(ending, again, return_exceptions=True)
+        if number == SETTINGS_CHANGED:
+            return AGAIN
         # An operator's or a service manager's SIGTERM was carried out: that is done. Ctrl-C is an interruption.
         return ExitCode.DONE if number == signal.SIGTERM else ExitCode.INTERRUPTED
 

@@ -36,6 +36,7 @@ class Screen(Protocol):
     def log(self, record: LogRecordView) -> None: ...
     def trouble(self, trouble: Trouble) -> None: ...
     def ready(self, status: NodeStatus, services: Sequence[ServiceSummary], elapsed: float, detached: bool) -> None: ...
+    def again(self, changed: str) -> None: ...
     def stopping(self, status: NodeStatus | None) -> None: ...
     def stopped(self, how: str) -> None: ...
     def close(self) -> None: ...
@@ -78,6 +79,9 @@ class EventScreen:
             services=services,
             findings=status.findings,
         )
+
+    def again(self, changed: str) -> None:
+        self._event("again", changed=changed)
 
     def stopping(self, status: NodeStatus | None) -> None:
         if not self._stopping:
@@ -167,6 +171,9 @@ class LiveScreen:
         else:
             terminal.say("  [dim]Ctrl-C stops it; its log follows[/]")
         terminal.say("")
+
+    def again(self, changed: str) -> None:
+        self._terminal.say(f"[dim]{_escape(changed)} changed: starting again[/]")
 
     def stopping(self, status: NodeStatus | None) -> None:
         from rich.live import Live

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from homeport.cli.foreground.launch import NodeProcess, RunOptions, prepare, refuse_second_node
+from homeport.cli.foreground.launch import AGAIN, Launch, NodeProcess, RunOptions, prepare, refuse_second_node
 
 if TYPE_CHECKING:
     from homeport.cli.foreground.screen import Screen
@@ -20,6 +20,12 @@ def start(asked: RunOptions, surroundings: Surroundings) -> int:
         CommandError: it cannot start, does not become ready, or dies.
         ConfigError: a setting is wrong.
     """
+    while (code := _start_once(asked, surroundings)) == AGAIN:
+        pass
+    return code
+
+
+def _start_once(asked: RunOptions, surroundings: Surroundings) -> int:
     started = time.monotonic()
     launch = prepare(asked, surroundings)
     refuse_second_node(Path(launch.spec.data))
@@ -30,7 +36,7 @@ def start(asked: RunOptions, surroundings: Surroundings) -> int:
     screen: Screen | None = None
     try:
         screen = _screen(asked, surroundings)
-        return asyncio.run(_live(process, surroundings, screen, started))
+        return asyncio.run(_live(process, asked, launch, surroundings, screen, started))
     except BaseException:
         process.cut_lifeline()
         raise
@@ -51,11 +57,19 @@ def _screen(asked: RunOptions, surroundings: Surroundings) -> Screen:
     return EventScreen(terminal)
 
 
-async def _live(process: NodeProcess, surroundings: Surroundings, screen: Screen, started: float) -> int:
+async def _live(
+    process: NodeProcess,
+    asked: RunOptions,
+    launch: Launch,
+    surroundings: Surroundings,
+    screen: Screen,
+    started: float,
+) -> int:
     import asyncio
 
     from homeport.cli.foreground.life import Interrupts, Life
     from homeport.cli.foreground.logpump import LogPump
+    from homeport.cli.foreground.settings import follow_settings
 
     interrupts = Interrupts()
     pump = LogPump(process.data / "logs", screen.log)
@@ -63,11 +77,15 @@ async def _live(process: NodeProcess, surroundings: Surroundings, screen: Screen
         package = surroundings.package
         inside = package is not None and process.spec.target == str(package.folder)
         screen.starting(surroundings.program if inside else process.spec.target)
-        pumping = asyncio.create_task(pump.run(), name="run.logs")
+        beside = [asyncio.create_task(pump.run(), name="run.logs")]
+        if asked.reload and not asked.detach:
+            following = follow_settings(asked, launch, surroundings, screen, interrupts)
+            beside.append(asyncio.create_task(following, name="run.settings"))
         try:
             life = Life(process, surroundings.connect, screen, interrupts, time.monotonic)
             return await life.run(started)
         finally:
-            pumping.cancel()
-            await asyncio.gather(pumping, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             pump.look()
