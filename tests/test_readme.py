@@ -66,7 +66,7 @@ def test_links_within_the_project_lead_somewhere(page: Path) -> None:
 def test_every_command_shown_exists_with_its_options() -> None:
     import typer.main
 
-    from homeport.cli.main import build
+    from homeport.cli.app import build
 
     known = typer.main.get_command(build()).commands  # type: ignore[attr-defined]
     assert len(commands()) > 15
