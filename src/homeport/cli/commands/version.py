@@ -8,7 +8,6 @@ from homeport.cli import options
 
 if TYPE_CHECKING:
     from homeport.cli.surroundings import Surroundings
-    from homeport.cli.terminal import Terminal
     from homeport.packaged import Manifest
 
 LIBRARIES = ("msgspec", "uvloop", "starlette", "uvicorn", "httpx", "typer", "rich")
@@ -25,13 +24,12 @@ def version(surroundings: Surroundings, as_json: options.Json = False) -> None:
     """
     import platform
 
-    from homeport.cli.terminal import Terminal
-
     found = {name: library_version(name) for name in LIBRARIES}
-    terminal = Terminal(json=as_json)
     package = surroundings.package
     if as_json:
-        terminal.value(
+        from homeport.cli.terminal import Terminal
+
+        Terminal(json=True).value(
             {
                 **({"application": package.manifest} if package is not None else {}),
                 "homeport": library_version("homeport"),
@@ -42,21 +40,19 @@ def version(surroundings: Surroundings, as_json: options.Json = False) -> None:
         )
         return
     if package is not None:
-        _say_application(terminal, package.manifest)
+        _say_application(package.manifest)
     # Without styles, and so without rich, whose import would take longer than all of this.
     print(f"homeport {library_version('homeport')}")
     print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}")
     print(", ".join(f"{name} {number or 'missing'}" for name, number in found.items()))
 
 
-def _say_application(terminal: Terminal, manifest: Manifest) -> None:
-    from rich.markup import escape
-
+def _say_application(manifest: Manifest) -> None:
     from homeport.cli.human import plural
 
-    terminal.say(f"[name]{escape(f'{manifest.name} {manifest.version}'.strip())}[/]")
+    print(f"{manifest.name} {manifest.version}".strip())
     source = manifest.revision or "of no known revision"
-    terminal.say(f"source {escape(source)}, {plural(len(manifest.services), 'service')}, digest {manifest.digest[:16]}")
+    print(f"source {source}, {plural(len(manifest.services), 'service')}, digest {manifest.digest[:16]}")
 
 
 def library_version(name: str) -> str:
