@@ -100,7 +100,7 @@ class CheckConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class BuildConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[build]``: how services are found, and what ``homeport build`` puts into an artefact."""
 
-    include: tuple[str, ...] = ()  # distributions besides those that the project requires and its modules import
+    include: tuple[str, ...] = ()  # distributions, and own modules, besides what is required and imported by name
     exclude: tuple[str, ...] = ()  # globs of the application's files, besides those of [node]
     markers: tuple[str, ...] = ()  # "shop.deco.our_service": decorators that count as @service, see docs/scan.md
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from homeport.build.application import scan
 from homeport.build.files import application_files
 from homeport.build.packager.contents import contents_of, declared_by
+from homeport.build.packager.dynamic import dynamic_imports
 from homeport.build.packager.environment import Environment
 from homeport.build.packager.files import chosen
 from homeport.build.packager.imported import imported_names
@@ -136,6 +137,68 @@ def test_a_folder_can_be_left_out(tmp_path: Path) -> None:
 )
 def test_imports_are_found_wherever_they_stand(source: str, expected: list[tuple[str, bool]]) -> None:
     assert [(name.name, name.needed) for name in imported_names(source.encode())] == expected
+
+
+def test_relative_imports_are_told_when_the_package_is_known() -> None:
+    source = b"from . import a\nfrom .b import c\nfrom ..d import e\nfrom .... import f\n"
+    assert imported_names(source) == []
+    found = [(name.name, name.members) for name in imported_names(source, "shop.cart")]
+    assert found == [("shop.cart", ("a",)), ("shop.cart.b", ("c",)), ("shop.d", ("e",))]
+
+
+# -- imports by a call -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        ('importlib.import_module("a.b")', ("a.b", False)),
+        ('import_module("a.b")', ("a.b", False)),
+        ('__import__("a")', ("a", False)),
+        ('import_module(".b", __package__)', ("shop.b", False)),
+        ('import_module(f"plugins.{name}")', ("plugins", True)),
+        ('import_module("plugins." + name)', ("plugins", True)),
+        ('import_module("plugins.v1_%s" % name)', ("plugins", True)),
+        ('import_module(f".{name}", __package__)', ("shop", True)),
+        ("import_module(name)", ("", True)),
+        ('import_module(f"plugin_{name}")', ("", True)),
+    ],
+)
+def test_an_import_by_a_call_is_known_as_far_as_its_name_is_written(call: str, expected: tuple[str, bool]) -> None:
+    (found,) = dynamic_imports(call.encode(), "shop")
+    assert (found.name, found.open_ended) == expected
+
+
+def test_calls_of_other_things_that_import_are_none() -> None:
+    assert dynamic_imports(b'loader.import_module(name)\nimport_module\nimport_module()\n"import_module(x)"') == []
+
+
+CALLING = SERVICE + "\n\ndef load(name):\n    import importlib\n    return importlib.import_module({name})\n"
+PLUGINS = {"plugins/__init__.py": "", "plugins/one.py": "from . import two\n", "plugins/two.py": "", "other/x.py": ""}
+
+
+@pytest.mark.parametrize("only_reached", [False, True])
+@pytest.mark.parametrize("name", ['"plugins.one"', 'f"plugins.{name}"'])
+def test_modules_that_are_imported_by_a_call_go_in_with_what_they_import(
+    tmp_path: Path, name: str, only_reached: bool
+) -> None:
+    make(tmp_path, {"cart.py": CALLING.format(name=name), **PLUGINS})
+    found = contents_of(scan(".", tmp_path), Environment(), only_reached=only_reached)
+    assert found.files == ("cart.py", "plugins/__init__.py", "plugins/one.py", "plugins/two.py")
+    assert found.findings == ()
+
+
+def test_a_computed_import_is_told_where_an_executable_is_made_unless_it_is_said_what_it_may_be(tmp_path: Path) -> None:
+    make(tmp_path, {"cart.py": CALLING.format(name="name"), **PLUGINS})
+    plan, environment = scan(".", tmp_path), Environment()
+    assert contents_of(plan, environment).findings == ()
+    (warning,) = contents_of(plan, environment, only_reached=True).findings
+    assert (warning.code, warning.severity, warning.path, warning.line) == ("HP605", "warning", "cart.py", 12)
+    said = contents_of(plan, environment, only_reached=True, include=["plugins.one", "httpx>=0.1", "wave"])
+    assert said.findings == ()
+    assert "plugins/two.py" in said.files
+    assert ("httpx" in said.distributions, said.whole) == (True, ("httpx",))
+    assert "wave" in said.modules
 
 
 def test_an_import_of_what_is_not_installed_is_an_error_at_its_place(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib.metadata import distributions
 from pathlib import Path
 
 from homeport.build.packager.contents import Contents
@@ -15,6 +16,7 @@ from homeport.build.packager.site import PackagingFailed
 from homeport.packaged import FOLDER, Manifest
 
 NOT_RUN = ("homeport.testing", "homeport.build.packager")  # of Homeport; what they import is for developers
+_SCRIPTS = ("console_scripts", "gui_scripts", "pytest11")  # commands of their own, and what is for tests
 _EPOCH = "315532800"  # the time of every file, for those who ask for one
 
 
@@ -57,6 +59,17 @@ def homeport_modules(site: Path) -> list[str]:
     return names
 
 
+def plugin_modules(site: Path) -> list[str]:
+    """Modules that libraries find by entry points, which nothing imports by name."""
+    found = {
+        point.module
+        for library in distributions(path=[str(site)])
+        for point in library.entry_points
+        if point.group not in _SCRIPTS
+    }
+    return sorted(name for name in found if not name.startswith(NOT_RUN))
+
+
 def _spec(site: Path, entry: Path, name: str, contents: Contents, foreign: Sequence[str]) -> str:
     metadata = [(str(folder), folder.name) for folder in sorted(site.glob("*.dist-info"))]
     assets = [
@@ -67,7 +80,8 @@ def _spec(site: Path, entry: Path, name: str, contents: Contents, foreign: Seque
     return _SPEC.format(
         entry=str(entry),
         site=str(site),
-        hidden=[*homeport_modules(site), *contents.modules],
+        hidden=[*homeport_modules(site), *contents.modules, *plugin_modules(site)],
+        whole=list(contents.whole),
         datas=[(str(site / FOLDER), FOLDER), *metadata, *assets],
         excludes=[*NOT_RUN, *foreign],
         name=name,
@@ -86,15 +100,26 @@ sys.exit(main())
 """
 
 _SPEC = """\
+from pathlib import Path
+
 from PyInstaller.utils.hooks import collect_submodules
+
+hidden = {hidden!r} + collect_submodules("rich._unicode_data")
+for package in {whole!r}:
+    hidden += collect_submodules(package)
 
 analysis = Analysis(
     [{entry!r}],
     pathex=[{site!r}],
-    hiddenimports={hidden!r} + collect_submodules("rich._unicode_data"),
+    hiddenimports=hidden,
     datas={datas!r},
     excludes={excludes!r},
 )
+# Packages read files that lie among their modules; PyInstaller knows of those of well-known ones.
+for head in sorted({{name.partition(".")[0] for name, *_ in analysis.pure}} - {{"homeport"}}):
+    for path in sorted(Path({site!r}, head).rglob("*")):
+        if path.is_file() and path.suffix not in (".py", ".pyc", ".so", ".pyi", ".pyx", ".pxd", ".c", ".h"):
+            analysis.datas.append((str(path.relative_to({site!r})), str(path), "DATA"))
 executable = EXE(PYZ(analysis.pure), analysis.scripts, [], exclude_binaries=True, name={name!r}, console=True)
 COLLECT(executable, analysis.binaries, analysis.datas, name={name!r})
 """

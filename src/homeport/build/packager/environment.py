@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from collections.abc import Collection, Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, packages_distributions
@@ -42,6 +43,11 @@ class Environment:
         path = module.replace(".", "/")
         holding = [name for name in owners if any(_holds(file, path) for file in self._named_files(name))]
         return tuple(holding or owners)
+
+    def modules_of(self, requirement: str) -> list[str]:
+        """Heads of the modules that the distribution of a requirement has."""
+        known = canonicalize_name(re.split(r"[^\w.-]", requirement.strip())[0])
+        return sorted(head for head, owners in self._owners.items() if known in map(canonicalize_name, owners))
 
     def modules_outside(self, names: Collection[str]) -> list[str]:
         """Heads of the modules that only other distributions than these have."""

@@ -14,16 +14,31 @@ class ImportedName(msgspec.Struct, frozen=True, kw_only=True):
     name: str  # "a.b"
     line: int
     column: int
+    members: tuple[str, ...] = ()  # "c", which may be a module, too
     needed: bool  # the module cannot be imported without it: not in a function, nor where ImportError is handled
 
 
-def imported_names(source: bytes) -> list[ImportedName]:
-    """Absolute imports of a file, but for those that only type checkers see; none of a file that cannot be parsed."""
+def imported_names(source: bytes, package: str = "") -> list[ImportedName]:
+    """Imports of a file, but for those that only type checkers see; none of a file that cannot be parsed.
+
+    Relative ones are among them when its ``package`` is given.
+    """
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
         return []
-    return list(_in(tree.body, needed=True))
+    return [name for name in (_absolute(name, package) for name in _in(tree.body, needed=True)) if name.name]
+
+
+def _absolute(name: ImportedName, package: str) -> ImportedName:
+    """Nameless when it is relative to what is not known."""
+    inside = name.name.lstrip(".")
+    level = len(name.name) - len(inside)
+    above = package.split(".") if package else []
+    if not level:
+        return name
+    found = [*above[: len(above) - level + 1], *([inside] if inside else [])] if level <= len(above) else []
+    return msgspec.structs.replace(name, name=".".join(found))
 
 
 def _in(nodes: list[ast.stmt], *, needed: bool) -> Iterator[ImportedName]:
@@ -32,8 +47,8 @@ def _in(nodes: list[ast.stmt], *, needed: bool) -> Iterator[ImportedName]:
             for alias in node.names:
                 yield _name(node, alias.name, needed)
         elif isinstance(node, ast.ImportFrom):
-            if not node.level and node.module:
-                yield _name(node, node.module, needed)
+            members = tuple(alias.name for alias in node.names)
+            yield _name(node, "." * node.level + (node.module or ""), needed, members)
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield from _in(node.body, needed=False)
         elif isinstance(node, ast.If):
@@ -56,5 +71,5 @@ def _in(nodes: list[ast.stmt], *, needed: bool) -> Iterator[ImportedName]:
                     yield from _in(case.body, needed=False)
 
 
-def _name(node: ast.stmt, name: str, needed: bool) -> ImportedName:
-    return ImportedName(name=name, line=node.lineno, column=node.col_offset + 1, needed=needed)
+def _name(node: ast.stmt, name: str, needed: bool, members: tuple[str, ...] = ()) -> ImportedName:
+    return ImportedName(name=name, members=members, line=node.lineno, column=node.col_offset + 1, needed=needed)

@@ -41,4 +41,14 @@ RULES = (
         example='[node]\ntoken = "s3cret"',
         better="$ HOMEPORT_NODE__TOKEN=s3cret ./shop run",
     ),
+    Rule(
+        code="HP605",
+        name="computed-import",
+        severity="warning",
+        summary="A module of the application is imported by a name that is computed while it runs.",
+        why="An executable made with `--binary` has only the modules that are found by name.",
+        fix="Say what it may be: `include` under `[build]` takes libraries, and modules of the application.",
+        example="plugin = import_module(name)",
+        better='plugin = import_module(f"plugins.{name}")  # all of `plugins` goes in',
+    ),
 )
