@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -19,6 +20,7 @@ from homeport.nodes import (
     running_nodes,
     runtime_folder,
     withdraw,
+    write_private,
 )
 from homeport.processes import identity, runs
 
@@ -197,6 +199,17 @@ def test_sockets_of_a_long_path_move_to_a_short_private_folder(tmp_path: Path) -
     finally:
         folder.rmdir()
         runtime_folder(tmp_path / ("long" * 30) / ".other").rmdir()
+
+
+def test_a_write_that_fails_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        write_private(tmp_path / "spec.json", b"{}", synced=True)
+    assert caught.value.filename == str(tmp_path / "spec.json")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_socket_folder_that_others_can_enter_is_refused(tmp_path: Path) -> None:

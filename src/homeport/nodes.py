@@ -137,7 +137,8 @@ def write_private(path: Path, content: bytes, *, synced: bool = False) -> None:
                 os.fsync(folder)
             finally:
                 os.close(folder)
-    except OSError:
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a write does not name what it wrote to
         with contextlib.suppress(OSError):
             fresh.unlink()
         raise

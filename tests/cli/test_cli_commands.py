@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import subprocess
@@ -377,3 +378,15 @@ def test_what_a_library_says_of_a_wrong_value_is_cut_to_what_helps(
 def test_an_error_of_ours_that_no_kind_is_known_for_is_no_bug() -> None:
     explained = explain(PackagingFailed("cannot write to /dist"))
     assert (explained.exit_code, explained.problem.code, explained.problem.next) == (1, "packaging_failed", "")
+
+
+def test_on_a_full_disk_the_doctor_is_the_next_step() -> None:
+    explained = explain(OSError(errno.ENOSPC, "No space left on device", "/data/spec.json"))
+    assert explained.problem.detail == "no space left on device: /data/spec.json"
+    assert explained.problem.next == "homeport doctor"
+
+
+def test_help_fills_its_lines_whatever_the_source_does(homeport: Homeport) -> None:
+    shown = lines(homeport("deploy", "--help").out)
+    begun = next(n for n, line in enumerate(shown) if "New instances are ready" in line)
+    assert all(len(line) > 60 for line in shown[begun : begun + 3])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from inspect import Parameter as Place
-from inspect import Signature
+from inspect import Signature, cleandoc
 from typing import Annotated, Any
 
 import typer
@@ -52,10 +52,16 @@ def _as_typer_has_it(command: Command) -> Callable[..., int | None]:
     for parameter in parameters(command):
         default = Place.empty if parameter.default is REQUIRED else parameter.default
         places.append(Place(parameter.name, Place.KEYWORD_ONLY, default=default, annotation=_annotation(parameter)))
-    run.__doc__ = command.__doc__
+    run.__doc__ = _flowing(command.__doc__ or "")
     run.__signature__ = Signature(places)  # type: ignore[attr-defined]  # which inspect reads
     run.__annotations__ = {place.name: place.annotation for place in places}
     return run
+
+
+def _flowing(text: str) -> str:
+    """``text`` with each paragraph in one line, since typer keeps the line ends of the source; examples stay."""
+    paragraphs = cleandoc(text).split("\n\n")
+    return "\n\n".join(one if one.startswith(" ") else one.replace("\n", " ") for one in paragraphs)
 
 
 def _annotation(parameter: Parameter) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Mapping
 from enum import IntEnum
@@ -175,8 +176,16 @@ def _problem(error: BaseException, status: int, title: str) -> Problem:
         detail=detail,
         code=code,
         fields=(error.fields or None) if isinstance(error, e.ServiceError) else None,
-        next="homeport doctor" if of_node else next_step(detail) or _NEXT.get(type(error).__name__, ""),
+        next="homeport doctor" if of_node or _disk_full(error) else _next_of(error, detail),
     )
+
+
+def _next_of(error: BaseException, detail: str) -> str:
+    return next_step(detail) or _NEXT.get(type(error).__name__, "")
+
+
+def _disk_full(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 _UNANSWERED_BY_NODE = re.compile(r"(?P<asked>homeport(?:_node)?\.\w+) did not answer")
