@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 MACHINE = '''
 import asyncio
+import importlib
 import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor
@@ -38,7 +39,7 @@ DATA = Path(__file__).parent / "data" / "greeting.txt"
 class Machine:
     """Says where and how it runs."""
 
-    async def look(self) -> dict[str, object]:
+    async def look(self, name: str = "first") -> dict[str, object]:
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork")) as pool:
             forked = await asyncio.wrap_future(pool.submit(os.getpid))
         return {
@@ -49,6 +50,7 @@ class Machine:
             "data": DATA.read_text(),
             "compiled": Path(__cached__).exists(),
             "codec": __import__("msgspec")._core.__file__,
+            "plugin": importlib.import_module(f"plugins.{name}").NAME,
         }
 
 
@@ -63,7 +65,10 @@ TOOLS = ("cat", "chmod", "env", "gzip", "id", "mkdir", "mktemp", "mv", "rm", "sh
 
 
 def write_application(folder: Path, version: int) -> Path:
-    (folder / "data").mkdir(parents=True)
+    for name in ("data", "plugins"):
+        (folder / name).mkdir(parents=True)
+    (folder / "plugins" / "__init__.py").write_text("")
+    (folder / "plugins" / "first.py").write_text("from numbers import Number\n\nNAME = Number.__name__\n")
     (folder / "machine.py").write_text(MACHINE)
     (folder / "numbers_of_ours.py").write_text(f"VERSION = {version}\n")
     (folder / "data" / "greeting.txt").write_text("hello")
@@ -163,6 +168,7 @@ def test_it_runs_alone_survives_a_killed_worker_and_stops(elsewhere: Elsewhere) 
     assert (seen["version"], seen["loop"], seen["forked"], seen["data"]) == (1, "uvloop", True, "hello")
     assert seen["codec"].startswith(home)
     assert seen["compiled"]
+    assert seen["plugin"] == "Number"
     assert elsewhere.call("asker.ask") == 1
 
     killed = elsewhere.pids()["machine-1"]

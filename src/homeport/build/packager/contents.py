@@ -55,7 +55,7 @@ def contents_of(
     there = sorted(relative for relative, _ in walk)
     own = OwnModules(root, there)
     named = {name: own.below(name) for name in include}
-    taken = own.followed({*reached, *(path for paths in named.values() for path in paths)})
+    taken = own.followed(reached, (path for paths in named.values() for path in paths))
     files = chosen(there, taken, scope=plan.scope, only_reached=only_reached)
     imports = _Imports(root, environment)
     for path in files:

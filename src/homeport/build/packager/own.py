@@ -17,12 +17,15 @@ class OwnModules:
         self._paths = {_module(path): path for path in paths if path.endswith(".py")}
 
     def below(self, name: str) -> list[str]:
-        """The files of a module; of a package, all inside; of what is none, none."""
-        return [path for module, path in self._paths.items() if f"{module}.".startswith(f"{name}.")]
+        """The files of a module and of the packages around it; if it is a package, of all inside; none of no module."""
+        inside = [path for module, path in self._paths.items() if f"{module}.".startswith(f"{name}.")]
+        return [*self._to(name), *inside] if inside else []
 
-    def followed(self, reached: Collection[str]) -> set[str]:
-        """``reached`` files, those that they import by a call, and all that these import in turn."""
-        known, pending = set(reached), [(path, False) for path in reached]
+    def followed(self, reached: Collection[str], further: Iterable[str] = ()) -> set[str]:
+        """Files that are ``reached`` by imports, what they import by a call, ``further`` files, and what those import."""
+        added = set(further) - set(reached)
+        known = {*reached, *added}
+        pending = [(path, path in added) for path in known]
         while pending:
             path, all_names = pending.pop()
             for found in self._imported(path, all_names):
