@@ -22,7 +22,7 @@ class OwnModules:
         return [*self._to(name), *inside] if inside else []
 
     def followed(self, reached: Collection[str], further: Iterable[str] = ()) -> set[str]:
-        """Files that are ``reached`` by imports, what they import by a call, ``further`` files, and what those import."""
+        """Files ``reached`` by imports with what they import by a call, ``further`` ones with all that they import."""
         added = set(further) - set(reached)
         known = {*reached, *added}
         pending = [(path, path in added) for path in known]
