@@ -15,6 +15,7 @@ from dockerfile_parse import DockerfileParser
 
 from homeport.build.packager.deployment.compose import compose
 from homeport.build.packager.deployment.dockerfile import dockerfile, ignored_files
+from homeport.build.packager.deployment.libraries import Libraries, libraries_of
 from homeport.build.packager.deployment.origin import Origin, origin_of
 from homeport.build.packager.deployment.place import Place
 from homeport.build.packager.deployment.systemd import systemd
@@ -81,19 +82,63 @@ def test_the_health_check_fails_when_nobody_answers(tls: bool) -> None:
     assert "refused" in ran.stderr
 
 
+LIST, OWN, BUILT = "requirements.txt", "pyproject.toml", "."
+
+
 @pytest.mark.parametrize(
-    ("installs", "expected"),
+    ("libraries", "expected"),
     [
-        ("", []),
-        (".", ["COPY . .", "RUN pip install --no-cache-dir ."]),
-        ("-r requirements.txt", ["COPY requirements.txt ./", "RUN pip install --no-cache-dir -r requirements.txt"]),
+        (Libraries(), ["COPY . ."]),
+        (Libraries(files=(LIST,)), ["COPY requirements.txt ./", "-r requirements.txt", "COPY . ."]),
+        (Libraries(files=(LIST,), alone=False), ["COPY . .", "-r requirements.txt"]),
+        (Libraries(files=(OWN,)), ["COPY pyproject.toml ./", "-r /tmp/requirements.txt", "COPY . ."]),
+        (
+            Libraries(files=(LIST, OWN)),
+            ["COPY requirements.txt pyproject.toml ./", "-r requirements.txt", "-r /tmp/requirements.txt", "COPY . ."],
+        ),
+        (Libraries(files=(BUILT,)), ["COPY . .", "pip install --no-cache-dir ."]),
     ],
 )
-def test_the_libraries_of_the_project_are_installed_as_it_declares_them(installs: str, expected: list[str]) -> None:
-    place = Place(name="x", python="3.11", homeport=INDEX, installs=installs)
-    lines = dockerfile(place).splitlines()
-    positions = [lines.index(line) for line in expected]
+def test_libraries_are_installed_as_the_project_declares_them_before_its_source_if_they_can(
+    libraries: Libraries, expected: list[str]
+) -> None:
+    text = dockerfile(Place(name="x", python="3.11", homeport=INDEX, libraries=libraries))
+    source = text[text.index("WORKDIR /source") : text.index("RUN homeport build")]
+    positions = [source.index(part) for part in expected]
     assert positions == sorted(positions)
+    assert source.count("COPY") + source.count("-r ") == len([part for part in expected if "pip" not in part])
+
+
+def test_what_a_pyproject_requires_is_read_by_the_command_in_the_file(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\nname = "x"\ndependencies = ["a>=1; python_version>\'3\'", "b"]\n'
+    )
+    text = dockerfile(Place(name="x", python="3.11", homeport=INDEX, libraries=Libraries(files=(OWN,))))
+    command = text[text.index("RUN python -c") + 4 : text.index(" > /tmp/requirements.txt")].replace("\\\n", "")
+    command = command.replace("python", sys.executable, 1)
+    ran = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines() == ["a>=1; python_version>'3'", "b"]
+
+
+@pytest.mark.parametrize(
+    ("pyproject", "requirements", "expected"),
+    [
+        (None, None, Libraries()),
+        ("[tool.ruff]\n", None, Libraries()),
+        ("broken", "msgspec\n", Libraries(files=(LIST,))),
+        ('[project]\ndependencies = ["msgspec"]\n', None, Libraries(files=(OWN,))),
+        ('[project]\ndynamic = ["dependencies"]\n', None, Libraries(files=(BUILT,))),
+        ('[project]\ndependencies = ["msgspec"]\n', "httpx\n", Libraries(files=(LIST, OWN))),
+        (None, "httpx\n-r base.txt\n", Libraries(files=(LIST,), alone=False)),
+        (None, "./libs/ours\n", Libraries(files=(LIST,), alone=False)),
+        (None, "ours @ file:libs/ours\n", Libraries(files=(LIST,), alone=False)),
+        (None, "--extra-index-url https://example.org/simple\nours\n", Libraries(files=(LIST,))),
+    ],
+)
+def test_which_files_of_a_project_say_what_to_install(
+    pyproject: str | None, requirements: str | None, expected: Libraries
+) -> None:
+    assert libraries_of(pyproject, requirements) == expected
 
 
 def test_a_homeport_from_a_folder_is_taken_from_a_build_context_that_the_file_tells_how_to_name() -> None:

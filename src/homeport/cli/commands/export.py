@@ -83,9 +83,11 @@ def _place(application: Application, surroundings: Surroundings, target: str, na
 
     from homeport import __version__
     from homeport.build.analyzer.graph import service_graph
+    from homeport.build.packager.deployment.libraries import libraries_of
     from homeport.build.packager.deployment.origin import origin_of
     from homeport.build.packager.deployment.place import Place
     from homeport.build.packager.project import project_of
+    from homeport.cli.files import read_text
 
     plan, config = application.plan, application.loaded.config
     project = project_of(plan, application.loaded.file, name)
@@ -99,7 +101,7 @@ def _place(application: Application, surroundings: Surroundings, target: str, na
         token=bool(config.node.token),
         drain_timeout=config.node.drain_timeout,
         stages=len(service_graph(plan, layout="single").start_order),
-        installs=_installs(project.folder),
+        libraries=libraries_of(*(read_text(project.folder / name) for name in ("pyproject.toml", "requirements.txt"))),
     )
 
 
@@ -120,20 +122,6 @@ def _direct_url() -> str | None:
         return distribution("homeport").read_text("direct_url.json")
     except PackageNotFoundError:
         return None
-
-
-def _installs(project: Path) -> str:
-    """What pip has to install so that the libraries of the project are there."""
-    import tomllib
-
-    if (project / "requirements.txt").is_file():
-        return "-r requirements.txt"
-    own = project / "pyproject.toml"
-    try:
-        declares = own.is_file() and "project" in tomllib.loads(own.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return ""
-    return "." if declares else ""
 
 
 def _refuse_to_overwrite(file: Path, text: str, force: bool) -> None:

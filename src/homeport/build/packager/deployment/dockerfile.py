@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 
+from homeport.build.packager.deployment.libraries import Libraries
 from homeport.build.packager.deployment.origin import Origin
 from homeport.build.packager.deployment.place import Place
 
@@ -28,7 +29,7 @@ def dockerfile(place: Place) -> str:
 
 FROM {builder} AS build
 WORKDIR /source
-{_install_homeport(homeport)}{_copy_source(place.installs)}\
+{_install_homeport(homeport)}{_copy_source(place.libraries)}\
 RUN homeport build {json.dumps(place.target)} --name {place.label} --output /artefact
 
 FROM python:{place.python}-slim
@@ -61,12 +62,24 @@ def _install_homeport(homeport: Origin) -> str:
     )
 
 
-def _copy_source(installs: str) -> str:
-    """A list of libraries goes first, so that these are installed anew only when it changes."""
-    install = f"RUN pip install --no-cache-dir {installs}\n" if installs else ""
-    if installs.startswith("-r "):
-        return f"COPY {installs.removeprefix('-r ')} ./\n{install}COPY . .\n"
-    return f"COPY . .\n{install}"
+def _copy_source(libraries: Libraries) -> str:
+    """Lists of libraries go first, so that these are installed anew only when they change."""
+    late = [name for name in libraries.files if name == "." or (name == "requirements.txt" and not libraries.alone)]
+    early = [name for name in libraries.files if name not in late]
+    first = f"COPY {' '.join(early)} ./\n" if early else ""
+    return "".join([first, *(_INSTALLS[name] for name in early), "COPY . .\n", *(_INSTALLS[name] for name in late)])
+
+
+# What a pyproject.toml requires is installed without the project itself: many an application is no package to build.
+_INSTALLS = {
+    "requirements.txt": "RUN pip install --no-cache-dir -r requirements.txt\n",
+    "pyproject.toml": """\
+RUN python -c "import sys, tomllib; print(*tomllib.load(sys.stdin.buffer)['project']['dependencies'], sep='\\n')" \\
+        < pyproject.toml > /tmp/requirements.txt \\
+    && pip install --no-cache-dir -r /tmp/requirements.txt
+""",
+    ".": "RUN pip install --no-cache-dir .\n",
+}
 
 
 def ignored_files() -> str:

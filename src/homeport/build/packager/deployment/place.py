@@ -7,6 +7,7 @@ import re
 
 import msgspec
 
+from homeport.build.packager.deployment.libraries import Libraries
 from homeport.build.packager.deployment.origin import Origin
 
 _PATIENCE = 5.0  # seconds beyond drain_timeout before a node kills what drains
@@ -24,7 +25,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     token: bool = False  # the settings that go into the artefact hold one
     drain_timeout: float = 10.0  # seconds
     stages: int = 1  # in which services are stopped: callers before those they call
-    installs: str = ""  # what pip installs of the project: ".", "-r requirements.txt"; "": nothing
+    libraries: Libraries = Libraries()
 
     @property
     def label(self) -> str:
