@@ -359,6 +359,11 @@ def test_help_shows_the_names_of_tables(homeport: Homeport) -> None:
     assert "[services.NAME] and" in " ".join(homeport("policy", "--help").out.split())
 
 
+def test_ps_says_why_http_is_not_served_though_all_instances_are_ready(homeport: Homeport, place: Place) -> None:
+    place.client.node.present = status(ready=False, url="", waiting={"(front)": "front exited with status 1"})
+    assert lines(homeport("ps").out)[-1] == "HTTP: front exited with status 1"
+
+
 # -- errors ------------------------------------------------------------------------------------------------------------
 
 

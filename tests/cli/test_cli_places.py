@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import socket
 import tomllib
 from pathlib import Path
@@ -17,6 +18,7 @@ from homeport.cli.doctor.finding import Health
 from homeport.cli.main import main
 from homeport.logfiles import LogRecordView, encode_line
 from homeport.nodes import NodeAddress, announce, prepare_data_folder
+from homeport.processes import identity
 
 if TYPE_CHECKING:
     from conftest import Homeport
@@ -167,6 +169,24 @@ def test_the_doctor_tells_a_node_that_died_from_one_that_was_stopped(homeport: H
     ran = homeport("doctor", "--json")
     found = next(one for one in ran.value if one["name"] == "node")
     assert (found["health"], found["next"]) == ("warning", "homeport run")
+
+
+def test_the_doctor_says_of_a_node_that_hangs_what_was_waited_for_and_leaves_it_its_port(
+    homeport: Homeport, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang() -> None:
+        raise TimeoutError
+
+    data = place.folder / ".homeport"
+    prepare_data_folder(data)
+    own = {"pid": os.getpid(), "process": identity(os.getpid())}
+    address = NodeAddress(name="shop", data=data, endpoint="unix:/hangs", url="http://127.0.0.1:7070", **own)
+    announce(address, place.surroundings().environ)
+    monkeypatch.setattr(place.client.node, "status", hang)
+    found = {one["name"]: one for one in homeport("doctor", "--json").value}
+    assert found["node"]["found"].endswith("does not answer on unix:/hangs: nothing within 3 s")
+    assert f"kill -9 {os.getpid()}" in found["node"]["next"]
+    assert found["port"]["found"] == "the node serves http://127.0.0.1:7070"
 
 
 def test_a_missing_or_old_library_is_named() -> None:

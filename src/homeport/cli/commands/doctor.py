@@ -47,6 +47,7 @@ def examine(surroundings: Surroundings, node: str | None) -> list[Checked]:
     data = Path(config.data) if config.data else data_folder(cwd, cwd, packaged=surroundings.package is not None)
     if address is not None and address.data != Path():
         data = address.data
+    url = status.url if status is not None else address.url if address is not None else ""
     return [
         machine.check_python(surroundings.package),
         machine.check_libraries(),
@@ -58,7 +59,7 @@ def examine(surroundings: Surroundings, node: str | None) -> list[Checked]:
         here.check_data_folder(data),
         here.check_stale_files(data),
         here.check_scan_cache(data),
-        here.check_port(config.host, config.port, status.url if status else ""),
+        here.check_port(config.host, config.port, url),
         *node_found,
         *(application.check_application(surroundings, node, status) if status is not None else ()),
     ]

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from homeport.model import Instance
     from homeport.node.api import NodeStatus, WorkerStatus
 
+FRONT = "(front)"  # what stands for it among those that the node waits for
+
 
 def ps(surroundings: Surroundings, node: options.Node = None, as_json: options.Json = False) -> None:
     """List instances, and who waits for whom.
@@ -76,6 +78,8 @@ def _print(terminal: Terminal, status: NodeStatus, instances: list[Instance], no
         print_table(terminal, columns, rows)
     else:
         terminal.say("nothing runs here yet")
+    if FRONT in status.waiting:
+        terminal.say("", f"[yellow]HTTP:[/] {escape(status.waiting[FRONT])}")
     if status.reload_error:
         terminal.say("", f"[red]reload:[/] {escape(status.reload_error)}")
 

@@ -182,11 +182,11 @@ def _reachable(address: NodeAddress, status: NodeStatus, took: float) -> Checked
 
 
 def _unreachable(address: NodeAddress, error: Exception) -> Checked:
-    what = str(error) or type(error).__name__
+    what = f"nothing within {PATIENCE:g} s" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
     return ill(
         "node",
         f"{address.name} (pid {address.pid}) runs but does not answer on {address.endpoint}: {what}",
-        f"homeport logs node; if it hangs: kill {address.pid}, then run it again (services go on meanwhile)",
+        f"homeport logs node; if it hangs: kill -9 {address.pid}, then run it again (services go on meanwhile)",
     )
 
 
