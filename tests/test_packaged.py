@@ -83,7 +83,7 @@ def test_another_python_is_refused_by_name(tmp_path: Path) -> None:
 def test_libraries_that_may_not_be_run_are_told_with_the_way_out() -> None:
     error = ImportError("/home/x/msgspec.so: failed to map segment from shared object")
     assert "noexec" in entry.why_not_loaded(error)
-    assert "HOMEPORT_ROOT=FOLDER" in entry.why_not_loaded(error)
+    assert "HOMEPORT_ROOT=/FOLDER" in entry.why_not_loaded(error)
 
 
 # -- its settings ------------------------------------------------------------------------------------------------------

@@ -115,10 +115,23 @@ def test_a_home_from_which_nothing_may_be_run_is_passed_over(artefact: Path, tmp
 def test_the_folder_that_is_asked_for_is_the_one_and_its_trouble_is_told(run: Run, tmp_path: Path) -> None:
     assert run(HOMEPORT_ROOT=str(tmp_path / "asked")).stdout.startswith(str(tmp_path / "asked"))
     (tmp_path / "file").write_text("")
+    assert "into any of: unpacked\n" in run(HOMEPORT_ROOT="unpacked").stderr  # it would be another one in each folder
     refused = run(HOMEPORT_ROOT=str(tmp_path / "file"), HOME=str(tmp_path))
     assert refused.returncode == 1
     assert f"cannot unpack itself into any of: {tmp_path / 'file'}" in refused.stderr
-    assert "HOMEPORT_ROOT=FOLDER" in refused.stderr
+    assert "HOMEPORT_ROOT=/FOLDER" in refused.stderr
+
+
+def test_a_folder_that_went_read_only_is_told_in_words_of_its_own(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "asked").mkdir()
+    (tmp_path / "asked" / ".runs").touch(mode=0o700)  # it was tried before
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "mktemp").write_text("#!/bin/sh\necho 'mktemp: read-only' >&2; exit 1\n")
+    (tmp_path / "tools" / "mktemp").chmod(0o755)
+    path = f"{tmp_path / 'tools'}:{os.environ['PATH']}"
+    first, following = run(HOMEPORT_ROOT=str(tmp_path / "asked"), PATH=path).stderr.splitlines()
+    assert first.endswith(f"could not be unpacked into {tmp_path / 'asked'}: mktemp: read-only")
+    assert "HOMEPORT_ROOT=/FOLDER" in following
 
 
 def test_a_file_that_was_cut_off_is_not_run(run: Run, artefact: Path, tmp_path: Path) -> None:
@@ -127,7 +140,7 @@ def test_a_file_that_was_cut_off_is_not_run(run: Run, artefact: Path, tmp_path: 
     assert ran.returncode == 1
     first, following = ran.stderr.splitlines()  # and not what `tar` has to say of every file
     assert "could not be unpacked into" in first
-    assert "HOMEPORT_ROOT=FOLDER" in following
+    assert "HOMEPORT_ROOT=/FOLDER" in following
     assert not list((tmp_path / ".cache/homeport/unpacked").glob("[!.]*"))
 
 
@@ -184,7 +197,7 @@ def test_a_zipapp_that_is_unpacked_runs_without_asking_pex(tmp_path: Path) -> No
             "Traceback (most recent call last):\n  File x\nOSError: no space left",
             [
                 "error: {artefact} could not be unpacked into {root}: OSError: no space left",
-                "  make room there, or name another folder: HOMEPORT_ROOT=FOLDER {artefact}",
+                "  make room there, or name another folder: HOMEPORT_ROOT=/FOLDER {artefact}",
             ],
         ),
         (

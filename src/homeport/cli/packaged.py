@@ -83,7 +83,7 @@ def why_not_loaded(error: ImportError) -> str:
     if "failed to map segment" in str(error) or "noexec" in str(error):
         return (
             f"the folder {where} is on a file system from which nothing may be run (noexec); "
-            f"name another one: HOMEPORT_ROOT=FOLDER {sys.argv[0]}"
+            f"name another one: HOMEPORT_ROOT=/FOLDER {sys.argv[0]}"
         )
     return f"{error}; the libraries in {where} do not fit this Python or machine: build the artefact for it"
 

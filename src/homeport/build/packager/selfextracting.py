@@ -51,12 +51,15 @@ def _header(name: str, kept: str) -> bytes:
 _START = """\
 name='@name@' kept="$root/@kept@"
 if [ ! -x "$kept/$name" ]; then
-    fresh=$(mktemp -d "$root/.fresh.XXXXXX") || exit 1
-    if why=$(tail -c "+@begin@" "$0" | tar -xzf - -C "$fresh" 2>&1); then
-        : >"$fresh/@mark@"
-        [ -d "$kept" ] || mv "$fresh" "$kept"
+    if fresh=$(mktemp -d "$root/.fresh.XXXXXX" 2>&1); then
+        if why=$(tail -c "+@begin@" "$0" | tar -xzf - -C "$fresh" 2>&1); then
+            : >"$fresh/@mark@"
+            [ -d "$kept" ] || mv "$fresh" "$kept"
+        fi
+        rm -rf "$fresh"
+    else
+        why=$fresh
     fi
-    rm -rf "$fresh"
 fi
 if [ ! -x "$kept/$name" ]; then
     why="${why%%

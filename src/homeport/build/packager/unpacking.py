@@ -11,8 +11,9 @@ VARIABLE = "HOMEPORT_ROOT"
 CHOOSE_ROOT = """\
 tried='' root=''
 usable() {
-    case "$1" in /*) ;; *) return 1 ;; esac
+    [ -n "$1" ] || return 1
     tried="$tried $1"
+    case "$1" in /*) ;; *) return 1 ;; esac
     if [ -e "$1/.runs" ] && { [ -n "${2:-}" ] || { [ -O "$1" ] && [ -w "$1" ]; }; }; then root=$1; return 0; fi
     mkdir -p "$1" 2>/dev/null
     if [ -d "$1" ] && [ -O "$1" ] && [ -w "$1" ] && : >"$1/.runs"; then
@@ -31,7 +32,7 @@ else
 fi
 if [ -z "$root" ]; then
     echo "error: $0 cannot unpack itself into any of:$tried" >&2
-    echo "  a folder must be yours, and let you write files and run programs; name one: HOMEPORT_ROOT=FOLDER $0" >&2
+    echo "  a folder must be yours, and let you write files and run programs; name one: HOMEPORT_ROOT=/FOLDER $0" >&2
     exit 1
 fi
 """
@@ -39,6 +40,6 @@ fi
 # One line of what a tool said stands for all: a full disk fails for every file.
 COULD_NOT_UNPACK = """\
         echo "error: $0 could not be unpacked into $root: $why" >&2
-        echo "  make room there, or name another folder: HOMEPORT_ROOT=FOLDER $0" >&2
+        echo "  make room there, or name another folder: HOMEPORT_ROOT=/FOLDER $0" >&2
         exit 1
 """

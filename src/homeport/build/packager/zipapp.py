@@ -98,8 +98,8 @@ if [ -z "${{HOMEPORT_UNPACKING:-}}" ]; then
 {CHOOSE_ROOT}PEX_ROOT="$root/@kept@"
 there="@unpacked@"
 if [ ! -x "$there/bin/python" ]; then
-    mkdir -p "$PEX_ROOT" && : >>"$PEX_ROOT/{MARK}"
-    if [ -d "$there" ]; then rm -rf "$PEX_ROOT"/*; fi
+    ( mkdir -p "$PEX_ROOT" && : >>"$PEX_ROOT/{MARK}" ) 2>/dev/null
+    if [ -d "$there" ]; then rm -rf "$PEX_ROOT"/* 2>/dev/null; fi
     export PEX_ROOT
     if ! why=$(HOMEPORT_UNPACKING=1 PEX_INTERPRETER=1 sh "$0" -c '' 2>&1); then
         case $why in
