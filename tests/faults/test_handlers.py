@@ -116,6 +116,7 @@ async def test_a_startup_that_raises_what_cannot_be_shown_is_told_and_tried_agai
     error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(crew, "STARTUP_RETRY_FIRST", 0.01)
+    monkeypatch.setattr(crew.log, "propagate", False)  # pytest-xdist cannot hand on a captured half of a character
     Late.errors = [error]
     node = Node(tmp_path)
     await node.start()
