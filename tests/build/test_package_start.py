@@ -219,6 +219,19 @@ def test_why_pex_could_not_unpack_is_told_without_a_traceback(tmp_path: Path, sa
     assert ran.stderr.splitlines() == [line.format(artefact=artefact, root=root, python=python) for line in told]
 
 
+def test_pex_is_not_left_to_choose_a_folder_that_goes_with_the_command(tmp_path: Path) -> None:
+    artefact, asked = tmp_path / "shop", tmp_path / "asked"
+    artefact.write_bytes(PEX_START + b"PK...")
+    artefact.chmod(0o755)
+    add_start(artefact, KEPT)
+    asked.mkdir()
+    (asked / KEPT).write_text("")  # root may write into any folder, but into no file
+    environ = {"PATH": os.environ["PATH"], "HOMEPORT_ROOT": str(asked)}
+    ran = subprocess.run([artefact], env=environ, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert f"could not be unpacked into {asked}: it may not be written" in ran.stderr
+
+
 def test_folders_of_other_pexes_are_not_used(tmp_path: Path) -> None:
     artefact = tmp_path / "shop"
     artefact.write_bytes(PEX_START + b"PK...")

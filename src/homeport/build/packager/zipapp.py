@@ -91,6 +91,7 @@ def add_bytecode(site: Path, target: Path) -> None:
 _UNPACKED = re.compile(rb'^INSTALLED_PEX="(\$\{PEX_ROOT\}/[\w./-]+)"$', re.MULTILINE)
 
 # It calls itself once more, to have pex unpack: what pex says when it cannot is a traceback, or a text that helps. A
+# folder that may not be written is one that pex would replace by a temporary one, which a detached node would lose. A
 # folder whose Python is gone, as after an upgrade of that, is made anew. pex copies all from `user_code`, which is as
 # large as what comes of it.
 _START = f"""\
@@ -99,6 +100,9 @@ if [ -z "${{HOMEPORT_UNPACKING:-}}" ]; then
 there="@unpacked@"
 if [ ! -x "$there/bin/python" ]; then
     ( mkdir -p "$PEX_ROOT" && : >>"$PEX_ROOT/{MARK}" ) 2>/dev/null
+    if [ ! -d "$PEX_ROOT" ] || [ ! -w "$PEX_ROOT" ]; then
+        why="it may not be written"
+{COULD_NOT_UNPACK}    fi
     if [ -d "$there" ]; then rm -rf "$PEX_ROOT"/* 2>/dev/null; fi
     export PEX_ROOT
     if ! why=$(HOMEPORT_UNPACKING=1 PEX_INTERPRETER=1 sh "$0" -c '' 2>&1); then
