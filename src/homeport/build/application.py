@@ -39,13 +39,25 @@ def scan(
     """
     place = find_target(target, cwd)
     with _without_garbage_collection():
-        sources = Sources(place.root, cache, trust)
-        try:
-            sources.look_through(place.scope, exclude)
-            asked = asked_digest(place.scope, place.attribute, exclude, markers)
-            return sources.recall(asked) or _scan(sources, place, target, exclude, markers, asked)
-        finally:
-            sources.close()
+        # All that was read is gone when this returns, so that the collector does not go through it.
+        return _plan_of(place, target, exclude, markers, cache, trust)
+
+
+def _plan_of(
+    place: TargetPlace,
+    target: str,
+    exclude: Sequence[str],
+    markers: Sequence[str],
+    cache: Path | None,
+    trust: Trust,
+) -> Plan:
+    sources = Sources(place.root, cache, trust)
+    try:
+        sources.look_through(place.scope, exclude)
+        asked = asked_digest(place.scope, place.attribute, exclude, markers)
+        return sources.recall(asked) or _scan(sources, place, target, exclude, markers, asked)
+    finally:
+        sources.close()
 
 
 def _scan(
