@@ -22,11 +22,6 @@ PROTOCOL_VERSION = 1
 MAX_BODY = 16 * 1024 * 1024
 
 HELLO, BIND, CALL, REPLY, ITEM, CREDIT, END, ERROR, CANCEL, PING, PONG, GOAWAY = range(1, 13)
-TYPE_NAMES = dict(
-    enumerate(
-        ("hello", "bind", "call", "reply", "item", "credit", "end", "error", "cancel", "ping", "pong", "goaway"), 1
-    )
-)
 
 HAS_CONTEXT = 1
 HAS_METADATA = 2
@@ -128,11 +123,6 @@ class FrameReader:
 
     def buffer(self) -> memoryview:
         return self._view[self._end :]
-
-    @property
-    def buffered(self) -> int:
-        """Bytes of an unfinished frame that are waiting for the rest."""
-        return self._end
 
     def received(self, count: int, on_frame: OnFrame) -> None:
         view, start, end = self._view, 0, self._end + count
