@@ -15,6 +15,7 @@ from homeport.rpc.caller import Caller
 from homeport.rpc.handles import Handle
 from homeport.rpc.peers import Links
 from homeport.rpc.standing import Standing
+from homeport.testing.simulate.across import across
 from homeport.testing.simulate.process import Process
 from homeport.testing.simulate.world import CALL, World
 
@@ -101,8 +102,6 @@ class SimCaller:
         return call.result
 
     async def _awaited(self, service: str, method: str, args: tuple[Any, ...], timeout: float) -> Call:
-        from homeport.testing.simulate.cluster import across
-
         return await across(self.process, lambda: self._do(service, method, args, timeout))
 
     def load(

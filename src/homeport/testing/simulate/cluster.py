@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-import signal
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,172 +12,21 @@ from typing import Any, TypeVar
 import msgspec
 
 from homeport.build.live.planned import planned_service
-from homeport.clock import Clock
-from homeport.model import Cause, Dependency, State
-from homeport.registry.api import REGISTRY_SERVICE, RegistryApi
+from homeport.model import Dependency
 from homeport.registry.server import DeclaredService, Registry
-from homeport.rpc.api_host import serve_api
+from homeport.testing.simulate.across import across
 from homeport.testing.simulate.callers import SimCaller
 from homeport.testing.simulate.declarations import SimDeclarer
 from homeport.testing.simulate.disk import Disk
 from homeport.testing.simulate.network import Network
+from homeport.testing.simulate.node import RUNTIME, SimNode
 from homeport.testing.simulate.observer import SimObserver
 from homeport.testing.simulate.process import Process
-from homeport.testing.simulate.truth import Truth
+from homeport.testing.simulate.worker import SimWorker
 from homeport.testing.simulate.world import World
 from homeport.worker.api import HostedService, WorkerSpec
-from homeport.worker.main import Worker
 
 T = TypeVar("T")
-
-RUNTIME = "/simulated"  # where sockets seem to be
-RESTART_AFTER = (0.1, 0.6)  # seconds until a worker that ended unasked is started again
-
-
-class ProcessClock(Clock):
-    """The clock of whichever simulated process asks."""
-
-    def __init__(self, process: Process) -> None:
-        self._process = process
-
-    def now(self) -> float:
-        return self._process.monotonic()
-
-    def wall(self) -> float:
-        return self._process.wall()
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-
-
-class SimNode:
-    """A node process: the registry on its disk, served to all who connect. It may die and come back."""
-
-    def __init__(self, cluster: Cluster, name: str, disk: Disk) -> None:
-        self.cluster, self.name, self.disk = cluster, name, disk
-        self.endpoint = f"unix:{RUNTIME}/{name}.sock"
-        self.process: Process | None = None
-        self.registry: Registry | None = None
-        self.declared: list[DeclaredService] = []
-        self.truth = Truth()
-        self.opened: list[Callable[[Registry], None]] = []  # called whenever the registry has been opened
-
-    @property
-    def up(self) -> bool:
-        return self.registry is not None and self.process is not None and self.process.alive
-
-    def start(self) -> None:
-        self.process = Process(self.cluster.world, self.name, self._main, disk=self.disk)
-
-    async def _main(self) -> None:
-        process = self.process
-        assert process is not None
-        world = self.cluster.world
-        clock = ProcessClock(process)
-        folder = self.disk.folder / "registry"
-        async with Registry.open(folder, node=self.name, clock=clock, alive=world.alive) as registry:
-            found = registry.recovery
-            world.trace.tell("opens its store", f"revision {found.revision} clean {found.clean} lost {found.lost}")
-            registry.declare(self.declared)
-            for callback in self.opened:
-                callback(registry)
-            async with serve_api(self.endpoint, {REGISTRY_SERVICE: (registry, RegistryApi)}, name=self.name):
-                self.registry = registry
-                stopped = asyncio.get_running_loop().create_future()
-                process.loop.add_signal_handler(signal.SIGTERM, _settle, stopped)
-                await stopped
-        self.registry = None
-
-    def kill(self, *, power: bool = False) -> None:
-        """End it as ``kill -9`` does, or with its machine's power; ``start()`` brings it back on the same disk."""
-        if self.process is not None and self.process.alive:
-            self.registry = None
-            self.process.kill()
-            self.disk.crash(power=power)
-            self.cluster.world.trace.tell("disk", f"{'power loss' if power else 'kill'}", process=self.name)
-
-    def declare(self, service: DeclaredService) -> None:
-        self.declared = [one for one in self.declared if one.name != service.name] + [service]
-        if self.registry is not None:
-            self.registry.declare(self.declared)
-
-
-class SimWorker:
-    """A worker of a node, started again when it ends unasked, as the node's supervisor would."""
-
-    def __init__(self, cluster: Cluster, node: SimNode, spec: WorkerSpec) -> None:
-        self.cluster, self.node, self.spec = cluster, node, spec
-        self.wanted = True
-        self.restarts = 0
-        self.process: Process | None = None
-        self.worker: Worker | None = None
-        self._unnoticed: Cause | None = None  # how it ended, until the supervisor has seen it
-        self._begun: asyncio.Future[None] | None = None
-
-    @property
-    def name(self) -> str:
-        return self.spec.name
-
-    @property
-    def up(self) -> bool:
-        return self.process is not None and self.process.alive
-
-    def start(self) -> None:
-        self._tell_end()  # a supervisor starts nothing in the place of a process whose end it has not seen
-        self.worker = None
-        self.process = Process(self.cluster.world, self.name, self._main)
-        self.process.on_exit.append(self._ended)
-
-    async def _main(self) -> None:
-        self.worker = Worker(self.spec)
-        await self.worker.run()
-
-    def drain(self) -> None:
-        """Ask it to end, as a deploy or an orderly stop does; it is not started again."""
-        self.wanted = False
-        if self.process is not None and not self.process.signal(signal.SIGTERM):
-            self.process.kill()  # it has not come so far as to catch signals
-
-    def _ended(self, process: Process) -> None:
-        world = self.cluster.world
-        cause = Cause(
-            what="process exited",
-            actor="supervisor",
-            evidence="killed by SIGKILL" if process.status is None else f"exit status {process.status}",
-        )
-        self._unnoticed = cause
-        world.after(world.rng.uniform(0.0005, 0.005), self._noticed)
-
-    def _tell_end(self) -> None:
-        cause, self._unnoticed = self._unnoticed, None
-        node = self.node
-        if cause is not None and node.up and node.process is not None and node.registry is not None:
-            node.process.loop.call_soon(node.registry.worker_gone, self.name, cause)
-
-    def _noticed(self) -> None:
-        self._tell_end()
-        if self.wanted:
-            self.cluster.world.after(self.cluster.rng.uniform(*RESTART_AFTER), self._restart)
-
-    def _restart(self) -> None:
-        if not self.wanted or self.up or self.cluster.world.over:
-            return
-        if not self.node.up or (self.node.process is not None and self.node.process.paused):
-            self.cluster.world.after(0.25, self._restart)  # nobody is there to start it
-            return
-        self.restarts += 1
-        self.start()
-
-    @property
-    def ready(self) -> bool:
-        """Whether all its instances have started."""
-        crew = self.worker._crew if self.worker is not None else None
-        return (
-            self.up
-            and crew is not None
-            and bool(crew.members)
-            and all(member.hosted.state is State.READY for member in crew.members.values())
-        )
 
 
 class Cluster:
@@ -361,49 +209,4 @@ class Cluster:
         return await across(home.process, partial(question, home.registry))
 
 
-def _settle(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
-
-
-class ProcessDied(Exception):
-    """The process that was to do it died over it."""
-
-
-async def across(process: Process, work: Callable[[], Awaitable[T]]) -> T:
-    """Await something inside another process.
-
-    Raises:
-        ProcessDied: before it was done.
-    """
-    here = asyncio.get_running_loop()
-    outcome: asyncio.Future[T] = here.create_future()
-
-    def settle(setter: Callable[[Any], None], value: Any) -> None:
-        if not outcome.done():
-            here.call_soon(lambda: None if outcome.done() else setter(value))
-
-    async def carry_out() -> None:
-        try:
-            result = await work()
-        except Exception as error:
-            settle(outcome.set_exception, error)
-        else:
-            settle(outcome.set_result, result)
-
-    def died(_: Process) -> None:
-        settle(outcome.set_exception, ProcessDied(f"{process.name} died over it"))
-
-    process.on_exit.append(died)
-    if process.alive:
-        process.loop.call_soon(lambda: process.loop.create_task(carry_out()))
-    else:
-        died(process)
-    try:
-        return await outcome
-    finally:
-        process.on_exit.remove(died)
-
-
 Scenario = Callable[[Cluster], Coroutine[Any, Any, Any]]
-Services = Sequence[type]

@@ -10,9 +10,11 @@ from homeport.errors import Unavailable, UsageError
 from homeport.model import Cause, Durability
 from homeport.registry.api import OutsideInstance
 from homeport.registry.server import Registry
+from homeport.testing.simulate.across import ProcessDied
 
 if TYPE_CHECKING:
-    from homeport.testing.simulate.cluster import Cluster, SimNode
+    from homeport.testing.simulate.cluster import Cluster
+    from homeport.testing.simulate.node import SimNode
 
 
 class SimDeclarer:
@@ -31,8 +33,6 @@ class SimDeclarer:
         asyncio.get_running_loop().create_task(self._declare_forever(), name="declarer")
 
     async def _declare_forever(self) -> None:
-        from homeport.testing.simulate.cluster import ProcessDied
-
         number = 0
         while True:
             await asyncio.sleep(self._rng.expovariate(1 / self._every))

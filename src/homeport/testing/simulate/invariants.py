@@ -11,7 +11,8 @@ from homeport.registry.server import Registry
 from homeport.testing.simulate.truth import Truth
 
 if TYPE_CHECKING:
-    from homeport.testing.simulate.cluster import Cluster, SimNode
+    from homeport.testing.simulate.cluster import Cluster
+    from homeport.testing.simulate.node import SimNode
 
 SLACK = 0.25  # seconds after its deadline within which a call must have ended
 

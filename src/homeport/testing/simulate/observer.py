@@ -17,7 +17,7 @@ from homeport.testing.simulate.process import Process
 from homeport.testing.simulate.truth import shapes
 
 if TYPE_CHECKING:
-    from homeport.testing.simulate.cluster import SimNode
+    from homeport.testing.simulate.node import SimNode
 
 
 class SimObserver:
