@@ -99,10 +99,8 @@ class RemoteCalls:
                 now = ended
                 if outcome is None:
                     raise
-                wait = self._next(route, spec, outcome, attempts, part_of_retry, deadline, now)
+                wait = self._pause(route, spec, error, outcome, attempts, part_of_retry, deadline, now)
                 if wait is None:
-                    if outcome is not Outcome.UNREACHED or spec.retries.attempts < 2:
-                        raise
                     unreached = error
                 if outcome in (Outcome.UNANSWERED, Outcome.FAILED):
                     context = _as_retry(context)
@@ -126,17 +124,21 @@ class RemoteCalls:
                 await asyncio.sleep(wait)
                 now = clock()
 
-    def _next(
+    def _pause(
         self,
         route: Route,
         spec: CallSpec,
+        error: HomeportError,
         outcome: Outcome,
         attempts: int,
         part_of_retry: bool,
         deadline: float | None,
         now: float,
     ) -> float | None:
-        """Seconds to wait before the next attempt; None: there is none."""
+        """Seconds to wait before the next attempt; None: until there is news of the service.
+
+        Raises: ``error``, when there is no next attempt.
+        """
         step = next_step(
             Attempted(
                 outcome=outcome,
@@ -150,7 +152,11 @@ class RemoteCalls:
             now,
             draw,
         )
-        return step.after if isinstance(step, Retry) else None
+        if isinstance(step, Retry):
+            return step.after
+        if outcome is Outcome.UNREACHED and spec.retries.attempts >= 2:
+            return None
+        raise error
 
     async def changed(self, route: Route, deadline: float | None, unreached: HomeportError) -> None:
         """Until there is news of a service of which nobody could be reached: it may not be known yet who has died.

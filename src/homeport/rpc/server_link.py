@@ -266,16 +266,9 @@ class ServerLink(Link):
             else:  # the handler swallowed the cancellation; its caller has long been told
                 self._send_error(call_id, _too_late(binding))
         except BaseException as error:
-            edge.errors += 1
-            binding.admission.failed(error, context)
             self._answer_failure(call_id, binding, context, running, error)
         finally:
-            edge.calls += 1
-            edge.seconds += perf_counter() - started
-            self._deadlines.pop(context, None)
-            self._running.pop(call_id, None)
-            binding.admission.leave()
-            context._task = running.task = None  # task, context and call would keep each other until a collection
+            self._ended(call_id, binding, context, running, started)
 
     async def _run_stream(
         self,
@@ -313,20 +306,24 @@ class ServerLink(Link):
                     item, body = None, b""  # a watcher may wait for days, and must not keep what it has been told
             self.send(frame(END, call_id))
         except BaseException as error:
-            edge.errors += 1
-            binding.admission.failed(error, context)
             self._answer_failure(call_id, binding, context, running, error)
         finally:
-            edge.calls += 1
-            edge.seconds += perf_counter() - started
-            self._deadlines.pop(context, None)
-            self._running.pop(call_id, None)
-            binding.admission.leave()
-            context._task = running.task = None
+            self._ended(call_id, binding, context, running, started)
+
+    def _ended(self, call_id: int, binding: Binding, context: CallContext, running: _Running, started: float) -> None:
+        edge = binding.edge
+        edge.calls += 1
+        edge.seconds += perf_counter() - started
+        self._deadlines.pop(context, None)
+        self._running.pop(call_id, None)
+        binding.admission.leave()
+        context._task = running.task = None  # task, context and call would keep each other until a collection
 
     def _answer_failure(
         self, call_id: int, binding: Binding, context: CallContext, running: _Running, error: BaseException
     ) -> None:
+        binding.edge.errors += 1
+        binding.admission.failed(error, context)
         if isinstance(error, asyncio.CancelledError):
             if context.take_expiry():
                 self._send_error(call_id, _too_late(binding))
