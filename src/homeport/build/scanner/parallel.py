@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
 from heapq import heapreplace
@@ -80,6 +79,8 @@ class Helper:
         self._said: IO[bytes] | None = None
 
     def __enter__(self) -> Self:
+        import tempfile  # slow, and most scans need no helper
+
         try:
             self._said = tempfile.TemporaryFile()
             with tempfile.TemporaryFile() as told:

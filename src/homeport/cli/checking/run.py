@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +29,8 @@ def run_check(asked: CheckOptions, surroundings: Surroundings, terminal: Termina
         ConfigError: a setting is wrong.
     """
     if asked.watch:
+        import asyncio
+
         return asyncio.run(_watch(asked, surroundings, terminal))
     if asked.diff:
         changes = edited(look(asked, surroundings))
@@ -53,6 +54,8 @@ def _once(asked: CheckOptions, surroundings: Surroundings, terminal: Terminal) -
 
 async def _watch(asked: CheckOptions, surroundings: Surroundings, terminal: Terminal) -> int:
     """Check again after every change of source or settings, until interrupted."""
+    import asyncio
+
     from homeport.cli.settings_changes import settings_changes
     from homeport.node.reload import changes
 

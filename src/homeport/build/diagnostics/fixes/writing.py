@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import contextlib
 import os
-import tempfile
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -59,6 +58,8 @@ def replace(path: Path, before: bytes, after: bytes) -> None:
 
 
 def _write(real: Path, content: bytes) -> None:
+    import tempfile  # slow, and most checks write nothing
+
     status = real.stat()
     descriptor, temporary = tempfile.mkstemp(prefix=f".{real.name[:100]}.", dir=real.parent)
     try:
