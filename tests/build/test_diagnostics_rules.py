@@ -3,6 +3,7 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from homeport.build.diagnostics.rule import Rule
 from homeport.build.diagnostics.rules import FAMILIES, RULES, find_rule
 
 ROOT = Path(__file__).parents[2]
+SEVERITIES = {"error", "warning", "note"}
 rules = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 
 
@@ -27,7 +29,7 @@ def test_a_rule_says_what_why_and_what_to_do(rule: Rule) -> None:
     assert re.fullmatch(r"HP\d{3}", rule.code)
     assert re.fullmatch(r"[a-z]+(-[a-z]+)*", rule.name)
     assert rule.code[:3] in FAMILIES
-    assert rule.severity in ("error", "warning", "note")
+    assert rule.severity in SEVERITIES
     for text in (rule.summary, rule.why, rule.fix):
         assert text == text.strip()
         assert text.endswith((".", ")"))
@@ -76,6 +78,42 @@ def test_every_finding_of_the_source_has_a_code() -> None:
                 if "code" not in names and None not in names:
                     without.append(f"{path.relative_to(ROOT)}:{node.lineno}")
     assert without == []
+
+
+def test_findings_are_as_severe_as_their_rule() -> None:
+    """Read from the source, as rules are not loaded where findings are made: their texts would slow every start."""
+    said = {pair for path in (ROOT / "src").rglob("*.py") for pair in severities(ast.parse(path.read_text()))}
+    otherwise = {(code, severity) for code, severity in said if RULES[code].severity != severity}
+    assert len(said) > 25
+    assert otherwise == {
+        ("HP204", "error"),  # of a class whose worker would certainly not find it marked
+        ("HP703", "warning"),  # of a module that is not known to make services
+    }
+
+
+def severities(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Codes and severities that stand in one call, or in a call of a function that gives all its findings one."""
+    fixed: dict[str, str] = {}
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef):
+            for call in calls_in(function):
+                words = constants(call)
+                if isinstance(call.func, ast.Name) and call.func.id == "Finding" and not words & set(RULES):
+                    fixed.update((function.name, severity) for severity in words & SEVERITIES)
+    for call in calls_in(tree):
+        name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
+        words = constants(call)
+        for severity in words & SEVERITIES or ({fixed[name]} if name in fixed else ()):
+            yield from ((code, severity) for code in words & set(RULES))
+
+
+def calls_in(tree: ast.AST) -> Iterator[ast.Call]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+
+
+def constants(call: ast.Call) -> set[str]:
+    values = [*call.args, *(keyword.value for keyword in call.keywords)]
+    return {one.value for one in values if isinstance(one, ast.Constant) and isinstance(one.value, str)}
 
 
 def test_the_page_about_rules_is_current() -> None:
