@@ -236,7 +236,7 @@ def test_a_literal_is_told_with_its_parameter() -> None:
         ("self", ["HP410"]),
         ("self.payments", ["HP410"]),
         ("self.order", []),
-        ("self.payments.order", []),
+        ("self.payments.order", ["HP202"]),
         ("lambda_", []),
     ],
 )

@@ -349,3 +349,41 @@ def test_dependencies_are_exactly_what_is_used_and_neither_assigned_nor_bound(
     dependencies = [dependency.attribute for dependency in analyze("any", [member]).dependencies]
     assert set(dependencies) == set(used) - set(assigned) - set(bound)
     assert len(dependencies) == len(set(dependencies))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "await gather(*map(self.payments.process, [1, 2]))",
+        "call = functools.partial(self.payments.process, 1)",
+        "await self._twice(work=self.payments.process)",
+        "table = {'pay': self.payments.process}",
+        "for call in [self.payments.process, self.payments.refund]: await call()",
+        "later = lambda: gather(*map(self.payments.process, [1]))",
+    ],
+)
+def test_a_method_handed_on_to_be_called_by_others_is_a_use(scan_app: Scan, line: str) -> None:
+    source = f"from homeport import service\n@service\nclass Shop:\n    async def go(self):\n        {line}\n"
+    (shop,) = scan_app({"shop.py": source}).services
+    assert [dependency.service for dependency in shop.dependencies] == ["payments"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "def __init__(self): self.order = 1\n    async def go(self): f(self.order.id)",
+        "async def go(self): f(self.shop.id)",
+        "async def go(self): f(self._order.id)",
+        "async def go(self): f(self.order)",
+    ],
+)
+def test_data_handed_on_is_no_use(scan_app: Scan, body: str) -> None:
+    source = f"from homeport import service\n@service\nclass Shop:\n    {body}\n"
+    (shop,) = scan_app({"shop.py": source}).services
+    assert shop.dependencies == ()
+
+
+def test_an_attribute_that_a_base_from_elsewhere_may_have_is_no_use_when_handed_on(scan_app: Scan) -> None:
+    source = "from homeport import service\nfrom web import View\n@service\nclass Shop(View):\n"
+    (shop,) = scan_app({"shop.py": f"{source}    async def go(self): f(self.request.user)\n"}).services
+    assert shop.dependencies == ()

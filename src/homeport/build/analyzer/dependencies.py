@@ -164,11 +164,16 @@ class _Reading:
                     self._consider_other_type(member, field)
 
     def read_uses(self) -> None:
-        """``self.payments.process(...)`` where nothing else says what ``payments`` is."""
+        """``self.payments.process(...)`` where nothing else says what ``payments`` is.
+
+        A mention of it says the same, where the attribute can be nothing else.
+        """
         hidden = self._declared | self._assigned | self._bound
         for member, function in self._functions:
             for use in function.uses:
                 name = use.attribute
+                if not use.called and (self._foreign or name == self._service):
+                    continue
                 if name in hidden or name in self.found or not is_valid_name(name):
                     continue
                 self._add(member, use, _used(name, member, use))
@@ -249,7 +254,8 @@ class _Reading:
         if field.type is None or field.value or _says_nothing(member.scope, field.type):
             return
         self._declared.add(field.name)
-        used = any(use.attribute == field.name for _, function in self._functions for use in function.uses)
+        uses = (use for _, function in self._functions for use in function.uses if use.called)
+        used = any(use.attribute == field.name for use in uses)
         if used and not self._foreign and field.name not in self._assigned | self._bound:
             shown = field.type.name or "(no single class)"
             self._report(

@@ -36,7 +36,7 @@ def timers(functions: Functions) -> tuple[PlannedTimer, ...]:
 
 def published_topics(functions: Functions) -> tuple[str, ...]:
     """What ``self.events.publish("topic", …)`` names, as far as it is written out."""
-    uses = (use for _, function in functions for use in function.body.uses)
+    uses = (use for _, function in functions for use in function.body.uses if use.called)
     topics = {_topic(use) for use in uses if use.attribute == "events" and use.method == "publish"}
     return tuple(sorted(topics - {""}))
 

@@ -14,7 +14,7 @@ from homeport.build.scanner.expressions import dotted
 from homeport.build.scanner.locals import Locals
 from homeport.build.scanner.nodes import FIELDS
 from homeport.build.scanner.outcomes import Outcomes
-from homeport.build.scanner.uses import called_name, read_use
+from homeport.build.scanner.uses import called_name, read_mention, read_use
 
 AnyFunction = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -66,6 +66,7 @@ class BodyReading:
         self._function, self._self = function, self_name
         self._found: list[tuple[ast.expr, str, ast.Call]] = []
         self._named_calls: list[ast.Call] = []
+        self._mentioned: list[tuple[str, ast.Attribute]] = []
         self._aliases: dict[str, _Alias] = {}
         self._locals = Locals(function)
         self._stored: list[Stored] = []
@@ -81,8 +82,10 @@ class BodyReading:
 
     def facts(self, own: frozenset[str] = frozenset()) -> BodyFacts:
         """What was read; of ``own``, attributes that are certainly no handles, less is told."""
+        uses = [*self._uses(own)]
+        uses += self._mentions(own, uses)
         return BodyFacts(
-            uses=tuple(sorted(self._uses(own), key=lambda use: (use.line, use.column, use.end_line, use.end_column))),
+            uses=tuple(sorted(uses, key=lambda use: (use.line, use.column, use.end_line, use.end_column))),
             assigned=frozenset(self.assigned),
             stored=_in_order([msgspec.structs.replace(one, value=self._value(one)) for one in self._stored]),
             changed=_in_order(self._changed),
@@ -111,6 +114,13 @@ class BodyReading:
                 outcomes = outcomes or Outcomes(self._function)
             for call in self._named_calls:
                 yield from self._uses_through_alias(call, own, outcomes)
+
+    def _mentions(self, own: frozenset[str], uses: list[Use]) -> Iterator[Use]:
+        """Where ``self.payments.process`` is handed on; a call of it tells more."""
+        known = {(use.attribute, use.method) for use in uses}
+        for attribute, node in self._mentioned:
+            if attribute not in own and (attribute, node.attr) not in known:
+                yield read_mention(attribute, node)
 
     def _uses_through_alias(self, call: ast.Call, own: frozenset[str], outcomes: Outcomes | None) -> Iterator[Use]:
         """``p = self.payments`` and later ``p.process()``; ``charge = self.payments.charge`` and later ``charge()``."""
@@ -155,6 +165,7 @@ class BodyReading:
             ast.comprehension: self._visit_for,
             ast.With: self._visit_with,
             ast.Subscript: self._visit_subscript,
+            **dict.fromkeys((ast.Dict, ast.List, ast.Set, ast.Tuple), self._visit_display),
             ast.Yield: self._visit_yield,
             ast.YieldFrom: self._visit_yield,
             ast.Import: self._locals.take_import,
@@ -219,15 +230,26 @@ class BodyReading:
             self._named_calls.append(call)
             self._visit_builtin(func.id, call)
         for number, argument in enumerate(call.args):
-            if type(argument) is ast.Name and argument.id == self._self:
-                self._hand_on(func, str(number), argument)
+            self._visit_argument(func, str(number), argument)
         for keyword in call.keywords:
-            if type(keyword.value) is ast.Name and keyword.value.id == self._self and keyword.arg:
-                self._hand_on(func, keyword.arg, keyword.value)
+            self._visit_argument(func, keyword.arg or "", keyword.value)
         if not self._elsewhere:
             name = called_name(func)
             if name and name not in _PROMPT:
                 self._called.append(place_of(func, self._canonical(name)))
+
+    def _visit_argument(self, func: ast.expr, parameter: str, argument: ast.expr) -> None:
+        self._mention(argument)
+        if parameter and self._is_self(argument):
+            self._hand_on(func, parameter, argument)
+
+    def _visit_display(self, node: ast.Dict | ast.List | ast.Set | ast.Tuple) -> None:
+        for value in node.values if isinstance(node, ast.Dict) else node.elts:
+            self._mention(value)
+
+    def _mention(self, node: ast.expr) -> None:
+        if type(node) is ast.Attribute and (attribute := self._own_attribute(node.value)):
+            self._mentioned.append((attribute, node))
 
     def _hand_on(self, func: ast.expr, parameter: str, argument: ast.expr) -> None:
         name = dotted(func)

@@ -46,7 +46,10 @@ class Consumed(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Use(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
-    """``self.<attribute>.<method>(...)``, be it through another name for ``self.<attribute>``."""
+    """``self.<attribute>.<method>(...)``, be it through another name for ``self.<attribute>``.
+
+    Or a mention of it, to be called by others: ``map(self.<attribute>.<method>, names)``.
+    """
 
     attribute: str
     method: str
@@ -61,6 +64,7 @@ class Use(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     # awaited, or what wrongly takes the call itself as a result; "": handed on, so that others may await it
     taken: Consumed | None = None
     results: tuple[Consumed, ...] = ()  # what is done with the awaited result, as far as that is plain to see
+    called: bool = True  # False: only mentioned
 
 
 _LONGEST_SHOWN = 40

@@ -48,6 +48,22 @@ def read_use(
     )
 
 
+def read_mention(attribute: str, node: ast.Attribute) -> Use:
+    """``self.x.method`` where it is not called: others may call it, with arguments of their own."""
+    place = place_of(node)
+    return Use(
+        attribute=attribute,
+        method=node.attr,
+        line=place.line,
+        column=place.column,
+        end_line=place.end_line,
+        end_column=place.end_column,
+        open_positional=True,
+        open_named=True,
+        called=False,
+    )
+
+
 def called_name(func: ast.expr) -> str:
     """``a.b`` for such a function, ``a.b().c`` for a method of what a call made, and so on."""
     methods: list[str] = []
