@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING, Protocol
@@ -238,7 +239,8 @@ def test_watch_checks_again_after_every_change_and_survives_errors(
         shop("homeport.toml", "")
         shop("cart.py", CART.replace("mial", "mail"))
         yield {"homeport.toml"}
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
+        await asyncio.Event().wait()
 
     monkeypatch.setattr("homeport.node.reload.changes", a_change)
     monkeypatch.setattr("homeport.cli.settings_changes.settings_changes", changed_settings)
