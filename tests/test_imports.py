@@ -32,6 +32,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         "packaged",
         "unpacked",
         "nodes",
+        "linehandler",
         "logfiles",
         "_lazy",
     ),

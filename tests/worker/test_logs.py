@@ -13,11 +13,12 @@ import pytest
 
 from homeport.contracts.api import Contract
 from homeport.contracts.signature import ServiceSignature
+from homeport.linehandler import LineHandler
 from homeport.logfiles import LogRecordView, RotatingWriter, parse_line
 from homeport.rpc.context import CURRENT, CallContext
 from homeport.rpc.serving import Edges
 from homeport.worker.host import HostedInstance
-from homeport.worker.logs import LineHandler, LineStream, Whose, adopt_structlog
+from homeport.worker.logs import LineStream, Whose, adopt_structlog
 
 
 def records(path: Path) -> list[LogRecordView]:
@@ -106,6 +107,20 @@ def test_logging_keeps_level_fields_and_traceback(tmp_path: Path) -> None:
     (record,) = records(tmp_path / "w.log")
     assert (record.level, record.message, record.fields) == ("error", "payment.failed", {"amount": 5})
     assert "ValueError: bad card" in record.exception
+
+
+def test_a_record_tells_whose_it_is_and_takes_its_trace_from_what_it_was_given_when_none_runs(tmp_path: Path) -> None:
+    writer = RotatingWriter(tmp_path / "w.log")
+    record = logging.makeLogRecord({"msg": "paid", "trace": "given", "amount": 5})
+    LineHandler(writer, lambda: ("payment", "payment-1", "")).emit(record)
+    LineHandler(writer, lambda: ("payment", "payment-1", "running")).emit(record)
+    LineHandler(writer).emit(record)
+    said = [(one.service, one.instance, one.trace, one.fields["amount"]) for one in records(tmp_path / "w.log")]
+    assert said == [
+        ("payment", "payment-1", "given", 5),
+        ("payment", "payment-1", "running", 5),
+        ("", "", "given", 5),
+    ]
 
 
 def test_output_past_python_lands_in_the_same_file_and_megabytes_rotate(tmp_path: Path) -> None:

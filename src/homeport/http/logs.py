@@ -3,26 +3,10 @@
 from __future__ import annotations
 
 import logging
-import traceback
 from pathlib import Path
 
-from homeport.logfiles import LogRecordView, RotatingWriter, encode_line
-
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-
-
-class LineHandler(logging.Handler):
-    """Writes each record as one JSON line."""
-
-    def __init__(self, writer: RotatingWriter) -> None:
-        super().__init__()
-        self._writer = writer
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            self._writer.write(encode_line(_view(record)))
-        except Exception:
-            self.handleError(record)
+from homeport.linehandler import LineHandler
+from homeport.logfiles import RotatingWriter
 
 
 def start_logging(path: str, level: str) -> None:
@@ -37,16 +21,3 @@ def start_logging(path: str, level: str) -> None:
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
     for chatty in ("httpx", "httpcore", "websockets"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-
-
-def _view(record: logging.LogRecord) -> LogRecordView:
-    fields = {key: value for key, value in vars(record).items() if key not in _STANDARD}
-    return LogRecordView(
-        at=record.created,
-        level=record.levelname.lower(),
-        message=record.getMessage(),
-        logger=record.name,
-        trace=str(fields.pop("trace", "")),
-        exception="".join(traceback.format_exception(*record.exc_info)) if record.exc_info else "",
-        fields=fields,
-    )

@@ -5,33 +5,17 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import time
 from collections.abc import Collection
 from pathlib import Path
 
-from homeport.logfiles import MAX_BYTES, LogRecordView, RotatingWriter, encode_line
+from homeport.linehandler import LineHandler
+from homeport.logfiles import MAX_BYTES, RotatingWriter
 
 log = logging.getLogger("homeport.node")
 
 FILE = "node.log"
 _RUNAWAY_BYTES = 4 * MAX_BYTES
 _FORGET_AFTER = 14 * 86400.0  # seconds after which the log of a worker that is no more is removed
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-_formatter = logging.Formatter()
-
-
-class LineHandler(logging.Handler):
-    """Writes records to a rotated file; what ``extra`` adds becomes fields."""
-
-    def __init__(self, writer: RotatingWriter) -> None:
-        super().__init__()
-        self._writer = writer
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            self._writer.write(encode_line(_view(record)))
-        except Exception:
-            self.handleError(record)
 
 
 def open_log(logs: Path, level: str) -> RotatingWriter:
@@ -61,15 +45,3 @@ def forget_old(logs: Path, running: Collection[str], now: float) -> None:
         with contextlib.suppress(OSError):
             if worker not in running and path.name != FILE and path.stat().st_mtime < now - _FORGET_AFTER:
                 path.unlink()
-
-
-def _view(record: logging.LogRecord) -> LogRecordView:
-    exception = _formatter.formatException(record.exc_info) if record.exc_info else ""
-    return LogRecordView(
-        at=record.created or time.time(),
-        level=record.levelname.lower(),
-        message=record.getMessage(),
-        logger=record.name,
-        exception=exception,
-        fields={key: value for key, value in vars(record).items() if key not in _STANDARD},
-    )

@@ -8,17 +8,14 @@ import os
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Mapping
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+from homeport.linehandler import LineHandler
 from homeport.logfiles import LogRecordView, RotatingWriter, encode_line
 from homeport.rpc.context import CURRENT
-
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-
 
 SPEAKER: ContextVar[tuple[str, str]] = ContextVar("homeport_speaker")  # service and instance whose hook runs
 
@@ -37,35 +34,6 @@ def _origin() -> tuple[str, str, str]:
         return call.service, Whose.instances.get(call.service, ""), call.trace_id
     service, instance = SPEAKER.get((Whose.service, Whose.instances.get(Whose.service, "")))
     return service, instance, ""
-
-
-class LineHandler(logging.Handler):
-    """Writes each log record as one JSON line."""
-
-    def __init__(self, writer: RotatingWriter) -> None:
-        super().__init__()
-        self._writer = writer
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            service, instance, trace = _origin()
-            self._writer.write(
-                encode_line(
-                    LogRecordView(
-                        at=record.created,
-                        level=record.levelname.lower(),
-                        message=record.getMessage(),
-                        service=service,
-                        instance=instance,
-                        logger=record.name,
-                        trace=trace,
-                        exception="".join(traceback.format_exception(*record.exc_info)) if record.exc_info else "",
-                        fields={key: value for key, value in vars(record).items() if key not in _STANDARD},
-                    )
-                )
-            )
-        except Exception:
-            self.handleError(record)
 
 
 class LineStream(io.TextIOBase):
@@ -150,9 +118,8 @@ class LineStream(io.TextIOBase):
 def capture(path: str, level: int = logging.INFO) -> RotatingWriter:
     """Send everything this process says to the rotated log file at ``path``; its own descriptors 1 and 2 too."""
     writer = RotatingWriter(Path(path), redirect=(1, 2))
-    handler = LineHandler(writer)
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = [LineHandler(writer, _origin)]
     root.setLevel(level)
     logging.captureWarnings(True)
     sys.stdout = LineStream(writer, "stdout", "info", 1)
