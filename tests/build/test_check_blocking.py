@@ -109,6 +109,68 @@ def test_one_helper_function_is_looked_through(lines: str, message: str) -> None
     assert found.message == f"{message}, and so the whole worker"
 
 
+DEEP = {
+    "web.py": "import requests\ndef fetch(url): return requests.get(url)\ndef read(path): return open(path).read()\n",
+    "rates.py": "from web import fetch, read\n"
+    "def rate(x): return _known(x) or fetch(x)\n"
+    "def _known(x): return rate(x) if x else None\n"
+    "async def later(x): return rate(x)\n"
+    "def start(x): return later(x)\n"
+    "def settings(): return read('x')\n"
+    "@cache\ndef once(x): return fetch(x)\n",
+}
+
+
+def found_deep(line: str, method: str = "go") -> list[str]:
+    source = f"""\
+from homeport import service
+import rates
+@service
+class Shop:
+    async def {method}(self, x=None): {line}
+    def _load(self): return self._both()
+    def _both(self): return rates.rate(1)
+    def _round(self): return self._trip()
+    def _trip(self): return self._round()
+"""
+    findings = plan_of({"shop.py": source, **DEEP}).findings
+    return [found.message for found in findings if found.code == "HP502"]
+
+
+RATE = "rates.rate() calls fetch() (rates.py:2), which calls requests.get() (web.py:2)"
+
+
+@pytest.mark.parametrize(
+    ("line", "way"),
+    [
+        ("rates.rate(x)", RATE),
+        (
+            "await rates.later(x)",
+            "rates.later() calls rate() (rates.py:4), which calls fetch() (rates.py:2), which calls",
+        ),
+        (
+            "self._load()",
+            "_load() calls _both() (shop.py:6), which calls rates.rate() (shop.py:7), which calls fetch()",
+        ),
+        ("rates.settings()", "rates.settings() calls read() (rates.py:6), which calls open().read() (web.py:3)"),
+    ],
+)
+def test_helper_functions_are_looked_through_however_many(line: str, way: str) -> None:
+    (message,) = found_deep(line)
+    assert message.startswith(way)
+    assert message.endswith("which blocks the event loop, and so the whole worker")
+
+
+@pytest.mark.parametrize("line", ["rates.start(x)", "rates.once(x)", "self._round()", "f(self._load)"])
+def test_a_way_that_goes_in_circles_or_may_leave_the_loop_is_none(line: str) -> None:
+    assert found_deep(line) == []
+
+
+def test_helpers_may_read_files_at_the_start() -> None:
+    assert found_deep("rates.settings()", "startup") == []
+    assert len(found_deep("rates.rate(1)", "startup")) == 1
+
+
 @pytest.mark.parametrize(
     "lines",
     [

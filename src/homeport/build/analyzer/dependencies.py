@@ -32,13 +32,6 @@ class Target(msgspec.Struct, frozen=True):
     optional: bool = False  # the type also allows None, as it is an alias of `Payments | None`
 
 
-class Helper(msgspec.Struct, frozen=True):
-    """A function of the application outside any class."""
-
-    path: str
-    called: list[tuple[str, Place]]  # full names of what it calls, where known, with their places
-
-
 class Scope(Protocol):
     """What names mean in the module where a class stands."""
 
@@ -75,6 +68,15 @@ def outside_call(scope: Scope, name: str) -> str:
     function, made, rest = name.partition("()")
     full = scope.outside(function)
     return f"{full}{made}{rest}" if full else ""
+
+
+class Helper(msgspec.Struct, frozen=True):
+    """A function of the application outside any class, in the scope of its module."""
+
+    name: str
+    scope: Scope
+    called: tuple[Place, ...]  # as in ``BodyFacts.called``
+    is_async: bool
 
 
 class Member(msgspec.Struct, frozen=True):

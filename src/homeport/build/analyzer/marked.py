@@ -5,8 +5,7 @@ from __future__ import annotations
 import builtins
 
 from homeport.authoring.service import ServiceOptions, service_options
-from homeport.build.analyzer.dependencies import Helper, Target, outside_call
-from homeport.build.analyzer.waiting import WAITING_MODULES
+from homeport.build.analyzer.dependencies import Helper, Target
 from homeport.build.linker.markers import Marking
 from homeport.build.linker.names import LinkedClass, Linker, Outside
 from homeport.build.linker.symbols import LinkedFunction
@@ -64,12 +63,9 @@ class StaticScope:
         symbol = self._linker.resolve(self._module, name, None, self._inside)
         if not isinstance(symbol, LinkedFunction):
             return None
-        module = symbol.module
-        unread = not module.helpers and any(one.partition(".")[0] in WAITING_MODULES for one in module.imports)
-        module = self._linker.whole(module) if unread else module
-        scope = StaticScope(self._linker, module)
+        module = symbol.module if symbol.module.helpers else self._linker.whole(symbol.module)
         called = module.helpers.get(symbol.name, ())
-        return Helper(module.path, [(outside_call(scope, place.name), place) for place in called])
+        return Helper(symbol.name, StaticScope(self._linker, module), called, symbol.function.kind == "async def")
 
     def read(self, mark: Mark) -> Mark:
         return self._linker.markers.with_constants(self._module, mark, self._hidden)

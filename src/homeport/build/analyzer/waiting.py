@@ -85,7 +85,6 @@ WAITING: Mapping[str, Wait] = MappingProxyType(
 _MAKERS: Mapping[str, tuple[frozenset[str], Wait]] = MappingProxyType(
     {maker: (frozenset(methods.split()), wait) for makers, methods, wait in _METHODS for maker in makers.split()}
 )
-WAITING_MODULES = frozenset(name.partition(".")[0] for name in (*WAITING, *_MAKERS)) - {"builtins"}
 
 
 def wait_of(name: str) -> Wait | None:
