@@ -111,7 +111,7 @@ def test_logging_keeps_level_fields_and_traceback(tmp_path: Path) -> None:
 
 def test_a_record_tells_whose_it_is_and_takes_its_trace_from_what_it_was_given_when_none_runs(tmp_path: Path) -> None:
     writer = RotatingWriter(tmp_path / "w.log")
-    record = logging.makeLogRecord({"msg": "paid", "trace": "given", "amount": 5})
+    record = logging.makeLogRecord({"name": "shop", "msg": "paid", "trace": "given", "amount": 5})
     LineHandler(writer, lambda: ("payment", "payment-1", "")).emit(record)
     LineHandler(writer, lambda: ("payment", "payment-1", "running")).emit(record)
     LineHandler(writer).emit(record)
