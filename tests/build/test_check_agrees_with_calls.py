@@ -19,6 +19,7 @@ KNOWN = (
     "int", "float", "str", "bool", "bytes", "None", "list", "dict", "list[int]", "dict[str, int]", "tuple[int, str]",
     "tuple[int, ...]", "set[int]", "frozenset[str]", "Optional[int]", "int | None", "str | int", "Union[str, None]",
     "'int | None'", "Literal['x', 1]", "Annotated[int, 'a note']", "list[list[int] | None]", "Dict[str, List[int]]",
+    "Sequence[int]", "Mapping[str, int]", "Sequence", "AbstractSet[int]", "abc.Set[str]", "abc.Mapping[str, int]",
 )  # fmt: skip
 UNKNOWN = (
     "Any",
@@ -40,7 +41,9 @@ UNSEEN = ("given()", "self.kept", "x + 1", "x if x else given()")  # what only r
 MODULE = """
 from __future__ import annotations
 import enum
-from typing import Annotated, Any, Dict, List, Literal, Optional, Union
+from collections import abc
+from collections.abc import Mapping, Sequence
+from typing import AbstractSet, Annotated, Any, Dict, List, Literal, Optional, Union
 import msgspec
 from homeport import method, service
 

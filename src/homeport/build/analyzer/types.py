@@ -18,6 +18,13 @@ _PLAIN |= {
     f"typing.{name}": of
     for name, of in (("List", list), ("Dict", dict), ("Set", set), ("FrozenSet", frozenset), ("Tuple", tuple))
 }
+# Abstract classes stand for what the decoder makes of them.
+_PLAIN |= {
+    f"{module}.{name}": of
+    for of, names in ((list, "Sequence MutableSequence Collection"), (dict, "Mapping MutableMapping"))
+    for name in names.split()
+    for module in ("typing", "collections.abc")
+} | {"collections.abc.Set": set, "collections.abc.MutableSet": set, "typing.AbstractSet": set, "typing.MutableSet": set}
 _MOST_ARGUMENTS = {list: 1, set: 1, frozenset: 1, dict: 2}
 
 
