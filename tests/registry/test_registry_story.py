@@ -51,8 +51,13 @@ async def test_the_summary_of_a_service_says_what_is_wrong(tmp_path: Path) -> No
         assert await summary("a") == (
             "a is healing: 1 of 2 ready; a@a-2 went: process exited (exit status 1), said supervisor"
         )
-        await port.worker("a-3", "a")
+        third = await port.worker("a-3", "a")
         assert await summary("a") == "a is active: 2 of 2 ready"
+        await third.report("a", State.UNHEALTHY, "health() says: no disk", "df: 100 %")
+        assert await summary("a") == (
+            "a is healing: 1 of 2 ready; a@a-3 is unhealthy: health() says: no disk (df: 100 %), said worker a-3; "
+            "a@a-2 went: process exited (exit status 1), said supervisor"
+        )
         await port.registry.set_wanted("a", 0, Cause(what="scaled", actor="homeport scale"))
         await port.registry.worker_gone("a-1", CRASH)
         await port.registry.worker_gone("a-3", CRASH)
