@@ -38,6 +38,11 @@ def test_without_a_cycle_no_arrow_is_turned() -> None:
     assert len(Layered(list("abc"), [("a", "b"), ("b", "c"), ("c", "a")]).turned) == 1
 
 
+def test_what_calls_only_late_stands_right_before_what_it_calls() -> None:
+    layered = Layered(list("abcyz"), [("a", "b"), ("b", "c"), ("c", "z"), ("y", "z")])
+    assert layered.layer == [0, 1, 2, 2, 3]
+
+
 def test_long_arrows_to_one_name_share_their_bends() -> None:
     chain = [("a", "b"), ("b", "c"), ("c", "z")]
     layered = Layered(["a", "b", "c", "y", "z"], [*chain, ("a", "z"), ("b", "z"), ("y", "a")])

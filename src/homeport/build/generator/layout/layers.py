@@ -105,24 +105,19 @@ def _longest_paths(count: int, pairs: Sequence[tuple[int, int]]) -> list[int]:
 
 
 def _shortened(layer: list[int], pairs: Sequence[tuple[int, int]]) -> list[int]:
-    """The layers with each point moved to where its arrows are shortest in sum, until none moves."""
-    callers, callees = defaultdict[int, list[int]](list), defaultdict[int, list[int]](list)
+    """The longest paths with each point moved to where its arrows are shortest in sum.
+
+    Only one with more arrows out than in has reason to move, towards the nearest it points at: on a longest path, all
+    stand right behind the last that points at them. From the last layer on, nobody moves twice.
+    """
+    callees = defaultdict[int, list[int]](list)
+    pulls = [0] * len(layer)
     for tail, head in pairs:
         callees[tail].append(head)
-        callers[head].append(tail)
-    for _ in range(len(layer)):
-        moved = False
-        for point in sorted(range(len(layer)), key=lambda point: (-layer[point], point)):
-            pull = len(callees[point]) - len(callers[point])
-            if pull > 0:
-                best = min(layer[head] for head in callees[point]) - 1
-            elif pull < 0:
-                best = max(layer[tail] for tail in callers[point]) + 1
-            else:
-                continue
-            moved = moved or best != layer[point]
-            layer[point] = best
-        if not moved:
-            break
+        pulls[tail] += 1
+        pulls[head] -= 1
+    for point in sorted(range(len(layer)), key=lambda point: -layer[point]):
+        if pulls[point] > 0:
+            layer[point] = min(layer[head] for head in callees[point]) - 1
     lowest = min(layer, default=0)
     return [one - lowest for one in layer]
