@@ -387,3 +387,14 @@ def test_an_attribute_that_a_base_from_elsewhere_may_have_is_no_use_when_handed_
     source = "from homeport import service\nfrom web import View\n@service\nclass Shop(View):\n"
     (shop,) = scan_app({"shop.py": f"{source}    async def go(self): f(self.request.user)\n"}).services
     assert shop.dependencies == ()
+
+
+@pytest.mark.parametrize("line", ["cls.team = 'core'", "setattr(cls, 'team', 'core')"])
+@pytest.mark.parametrize("marks", ["@ours", "@service\n@ours"])
+def test_what_a_decorator_of_the_application_sets_is_no_dependency(scan_app: Scan, line: str, marks: str) -> None:
+    result = "service(cls)" if marks == "@ours" else "cls"
+    kit = f"from homeport import service\ndef ours(cls):\n    {line}\n    return {result}\n"
+    shop = f"from kit import ours\nfrom homeport import service\n{marks}\nclass Shop:\n"
+    shop += "    async def go(self): return self.team.upper() + self.other.upper()\n"
+    plan = scan_app({"kit.py": kit, "shop.py": shop})
+    assert [dependency.attribute for dependency in plan.services[0].dependencies] == ["other"]

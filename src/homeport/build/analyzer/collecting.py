@@ -142,7 +142,10 @@ class Collector:
         answers_http = any("asgi" in entry.cls.body.bound for entry in lineage.classes)
         if not lineage.foreign and not answers_http and not methods:
             self._report(module, cls.line, cls.column, "HP106", no_methods(cls.qualname), NO_METHODS_HINT)
-        analysis = analyze(options.name, members, foreign=lineage.foreign, uses=options.uses, uses_at=marked)
+        given = frozenset().union(*(self._linker.markers.sets(entry) for entry in lineage.classes))
+        analysis = analyze(
+            options.name, members, foreign=lineage.foreign, given=given, uses=options.uses, uses_at=marked
+        )
         self.findings.extend(analysis.findings)
         if not lineage.foreign:
             known = [dependency.attribute for dependency in analysis.dependencies]

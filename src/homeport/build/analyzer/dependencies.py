@@ -110,15 +110,17 @@ def analyze(
     lineage: Sequence[Member],
     *,
     foreign: bool = False,
+    given: frozenset[str] = frozenset(),
     uses: Sequence[str] = (),
     uses_at: Site = NOWHERE,
 ) -> Analysis:
     """The dependencies of a class, given with its bases, nearest first.
 
     ``foreign`` says that it also has bases whose source is unknown: then nothing is reported that they could explain.
+    ``given`` are attributes that its decorators set.
     ``uses`` names services that the class says, at ``uses_at``, to call besides.
     """
-    reading = _Reading(service, lineage, foreign)
+    reading = _Reading(service, lineage, foreign, given)
     reading.read_parameters()
     reading.read_fields()
     reading.read_uses()
@@ -129,11 +131,11 @@ def analyze(
 class _Reading:
     """Collects dependencies by attribute; what is declared comes first and is not overridden by use."""
 
-    def __init__(self, service: str, lineage: Sequence[Member], foreign: bool) -> None:
+    def __init__(self, service: str, lineage: Sequence[Member], foreign: bool, given: frozenset[str]) -> None:
         self._service, self._lineage, self._foreign = service, lineage, foreign
         self._functions = tuple(effective_functions(lineage))
         self._assigned = frozenset().union(*(f.assigned for member in lineage for f in member.cls.body.functions))
-        self._bound = frozenset().union(*(member.cls.body.bound for member in lineage))
+        self._bound = given.union(*(member.cls.body.bound for member in lineage))
         self._declared: set[str] = set(RESERVED)  # attributes of which use tells nothing
         self.found: dict[str, PlannedDependency] = {}
         self.sites: dict[str, Site] = {}

@@ -71,6 +71,14 @@ class Decorators:
             return self._partial(module, mark, given, (), Arguments((CLASS,)))
         return self.outcomes(symbol, given)
 
+    def sets(self, symbol: Symbol | None) -> frozenset[str]:
+        """The attributes that a decorator may give to what it decorates, as far as it is one function."""
+        if not isinstance(symbol, LinkedFunction):
+            return frozenset()
+        function = self._linker.whole(symbol.module).names.get(symbol.name)
+        wrapper = function.wrapper if isinstance(function, OwnFunction) else None
+        return wrapper.sets if wrapper is not None else frozenset()
+
     @property
     def _names(self) -> frozenset[str]:
         """The given names, and what those that are re-exports are really called."""

@@ -60,6 +60,12 @@ class Markers:
         """What a decorator means where it stands."""
         return self._linker.resolve(module, mark.name, mark.line, inside)
 
+    def sets(self, linked: LinkedClass) -> frozenset[str]:
+        """The attributes that decorators of the application may give to this class."""
+        outer = linked.cls.qualname.rpartition(".")[0]
+        symbols = (self.follow(linked.module, mark, outer) for mark in linked.cls.marks if mark.name)
+        return frozenset().union(*(self._decorators.sets(symbol) for symbol in symbols))
+
     def with_constants(self, module: ModuleFacts, mark: Mark, hidden: frozenset[str] = frozenset()) -> Mark:
         """The mark with the values of the constants that it names; ``hidden`` are names of an inner scope."""
         constants = self._decorators.constants(module, mark.line)

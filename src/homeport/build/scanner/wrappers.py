@@ -38,6 +38,7 @@ class Wrapper(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fal
     imported: dict[str, str] = {}  # names it imports itself, by full name
     too_large: bool = False  # to be followed; then ``names`` are those of all that it calls
     names: tuple[str, ...] = ()
+    sets: frozenset[str] = frozenset()  # attributes, of whatever it is: ``cls.team = "payments"``
 
 
 def read_wrapper(node: ast.FunctionDef | ast.Lambda, absolute: Callable[[int, str | None], str]) -> Wrapper | None:
@@ -49,7 +50,8 @@ def read_wrapper(node: ast.FunctionDef | ast.Lambda, absolute: Callable[[int, st
     nodes = [*ast.walk(node)]
     if len(nodes) > _LARGEST_BODY:
         names = dict.fromkeys(dotted(inner.func) for inner in nodes if isinstance(inner, ast.Call))
-        return Wrapper(parameters=parameters, too_large=True, names=tuple(name for name in names if name))
+        called = tuple(name for name in names if name)
+        return Wrapper(parameters=parameters, too_large=True, names=called, sets=frozenset(_set(nodes)))
     returns = any(isinstance(inner, ast.Return) and inner.value is not None for inner in nodes)
     if not returns and isinstance(node, ast.FunctionDef):
         return None
@@ -71,6 +73,7 @@ def read_wrapper(node: ast.FunctionDef | ast.Lambda, absolute: Callable[[int, st
         ),
         changed=frozenset(_changed(nodes)),
         imported=dict(_imported(nodes, absolute)),
+        sets=frozenset(_set(nodes)),
     )
 
 
@@ -176,6 +179,15 @@ def _changed(nodes: list[ast.AST]) -> Iterator[str]:
             yield node.id
         elif isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.value, ast.Name):
             yield node.value.id  # `options["replicas"] = 3`, `options.pop("team")`
+
+
+def _set(nodes: list[ast.AST]) -> Iterator[str]:
+    for node in nodes:
+        match node:
+            case ast.Attribute(attr=name, ctx=ast.Store()):
+                yield name
+            case ast.Call(func=ast.Name(id="setattr"), args=[_, ast.Constant(value=str(name)), _]):
+                yield name
 
 
 def _imported(nodes: list[ast.AST], absolute: Callable[[int, str | None], str]) -> Iterator[tuple[str, str]]:
