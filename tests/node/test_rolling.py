@@ -180,6 +180,21 @@ async def test_a_restart_keeps_the_code_and_touches_nothing_else(bench: Bench) -
         await bench.orders.restart("crt", 1, 0.0, "test")
 
 
+async def test_the_old_are_told_what_takes_their_place(bench: Bench) -> None:
+    def told() -> tuple[str, str, str]:
+        cause = bench.host.fleet.wishes["cart"].replaced
+        assert cause is not None
+        return cause.what, cause.actor, cause.evidence
+
+    await bench.orders.restart("cart", 1, 0.0, "homeport restart")
+    await bench.pass_time(0)
+    assert told() == ("replaced", "homeport restart", "restart-1 of release r1")
+    bench.host.ready("cart-2")
+    await bench.pass_time(1)
+    await bench.deploy()
+    assert told() == ("replaced", "test", "deploy-2: release r1 → r2")
+
+
 async def test_a_crash_of_the_new_brings_back_the_old_and_the_next_try_is_a_fresh_one(bench: Bench) -> None:
     await bench.deploy()
     bench.host.fail(bench.host.worker("cart", "r2"), CRASH)
