@@ -24,6 +24,7 @@ from homeport.errors import (
     ServiceError,
     UnknownMethod,
 )
+from homeport.model import Instance, State
 from homeport.rpc.context import metadata
 from tests.rpc import shop
 from tests.rpc.conftest import world
@@ -324,3 +325,13 @@ async def test_a_lost_connection_fails_what_ran_and_the_next_call_connects_anew(
         with pytest.raises(ConnectionLost, match=r"before bank\.sleep answered"):
             await running
         assert await w.get(Bank).sleep(0) == "slept"
+
+
+async def test_an_instance_in_this_process_that_the_registry_holds_back_is_not_preferred(tmp_path: Path) -> None:
+    async with world("local", tmp_path, Bank) as w:
+        route, bank = w.caller.route("bank"), w.hosted("bank")
+        assert route.local is bank
+        for state, preferred in ((State.UNHEALTHY, None), (State.READY, bank)):
+            route.view.instances[bank.id] = Instance(id=bank.id, service="bank", endpoints=(), state=state)
+            route.refresh()
+            assert route.local is preferred
