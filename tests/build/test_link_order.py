@@ -101,3 +101,16 @@ def test_a_line_of_a_thousand_ancestors_is_followed() -> None:
     source = "class C0: ...\n" + "".join(f"class C{n}(C{n - 1}): ...\n" for n in range(1, 1200))
     classes, foreign, impossible = lineage_of(source, "C1199")
     assert (len(classes), foreign, impossible) == (1200, False, "")
+
+
+def test_classes_that_derive_from_each_other_are_the_same_whichever_is_asked_for_first() -> None:
+    module = read_module(
+        "class A(C): ...\nclass B(A): ...\nclass C(B): ...\nclass Below(B): ...\n", module="shop", path="shop.py"
+    )
+    found = []
+    for first in ("A", "B", "C", "Below"):
+        linker = Linker({"shop": module}.get)
+        linker.lineage(LinkedClass(module, module.classes[first]))
+        below = linker.lineage(LinkedClass(module, module.classes["Below"]))
+        found.append([entry.cls.qualname for entry in below.classes])
+    assert all(one == found[0] for one in found)

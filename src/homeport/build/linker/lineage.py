@@ -51,6 +51,7 @@ class Lineages:
         self._bases: dict[_Key, list[_Key]] = {}
         self._orders: dict[_Key, _Ordered] = {}
         self._foreign: set[_Key] = set()
+        self._circular: set[_Key] = set()  # classes that derive from themselves
 
     def of(self, linked: LinkedClass) -> Lineage:
         order = self._order(self._enter(linked))
@@ -82,7 +83,10 @@ class Lineages:
     def _linearize(self, key: _Key) -> _Ordered:
         bases = self._bases_of(key)
         known = [self._orders.get(base) for base in bases]
-        if None in known:  # a class that derives from itself does not import either
+        if None in known:
+            self._circular |= self._circle(key)
+        # Such a class does not import either. All of a circle are alike, so that it is the same whichever comes first.
+        if key in self._circular:
             self._foreign.add(key)
             return _Ordered((key, _OBJECT), None)
         orders = [order for order in known if order is not None]
@@ -93,6 +97,24 @@ class Lineages:
         # Something must be said of the class all the same: depth first, of several the last.
         every = [base for order in orders for base in order.keys]
         return _Ordered((key, *reversed(dict.fromkeys(reversed(every)))), impossible or key)
+
+    def _circle(self, key: _Key) -> set[_Key]:
+        """The classes that derive from this one and that it derives from."""
+        derived: dict[_Key, list[_Key]] = {}
+        pending, seen = [key], {key}
+        while pending:
+            current = pending.pop()
+            for base in self._bases_of(current):
+                derived.setdefault(base, []).append(current)
+                if base not in seen:
+                    seen.add(base)
+                    pending.append(base)
+        circle, pending = {key}, [key]
+        while pending:
+            found = [one for one in derived.get(pending.pop(), ()) if one not in circle]
+            circle.update(found)
+            pending.extend(found)
+        return circle
 
     def _bases_of(self, key: _Key) -> list[_Key]:
         if key not in self._bases:
