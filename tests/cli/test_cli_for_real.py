@@ -150,6 +150,17 @@ def test_in_the_background_it_is_looked_at_scaled_and_stopped(project: Project) 
     assert project.processes() == []
 
 
+@pytest.mark.parametrize("flags", [[], ["--json"]], ids=["people", "programs"])
+def test_what_runs_in_the_background_outlives_whoever_reads_how_it_starts(project: Project, flags: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "homeport", "run", "--detach", "--port", "0", *flags]
+    ran = subprocess.run(command, cwd=project.folder, env=project.environ, stdout=writer, check=False)
+    os.close(writer)
+    assert ran.returncode == 0
+    assert project.value("ps")["node"]["ready"]
+
+
 @pytest.mark.long
 def test_what_runs_in_the_background_is_replaced_and_taken_back(project: Project) -> None:
     assert project.value("run", "--detach", "--port", "0")["event"] == "ready"

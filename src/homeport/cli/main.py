@@ -72,12 +72,13 @@ def told(work: Callable[[], int], surroundings: Surroundings, *, json: bool = Fa
 
 def _end(error: BaseException, json: bool, surroundings: Surroundings) -> int:
     from homeport.cli.errors import explain
-    from homeport.cli.terminal import Terminal
+    from homeport.cli.terminal import Terminal, drop
 
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     if isinstance(error, BrokenPipeError):
-        return _reader_left()
+        drop(sys.stdout)  # the program that reads it (``head``) has seen enough
+        return 0
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
     if surroundings.environ.get("HOMEPORT_TRACEBACK") == "1":
@@ -87,12 +88,3 @@ def _end(error: BaseException, json: bool, surroundings: Surroundings) -> int:
     explained = explain(error)
     Terminal(json=json).problem(explained)
     return int(explained.exit_code)
-
-
-def _reader_left() -> int:
-    """End quietly when the program that reads our output (``head``) has seen enough."""
-    import os
-
-    # The interpreter flushes standard output once more at its end, which must not fail again.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0

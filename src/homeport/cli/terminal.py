@@ -6,7 +6,7 @@ import os
 import sys
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 import msgspec
 
@@ -14,7 +14,7 @@ from homeport.cli.errors import Explained
 from homeport.cli.wording import Wording
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rich.console import Console, RenderableType
     from rich.theme import Theme
@@ -57,18 +57,22 @@ ASCII = Symbols("ok", "x", "!", "->", "-", "...", "|", "line")
 
 
 class Terminal:
-    """Standard output and standard error of one command."""
+    """Standard output and standard error of one command.
 
-    def __init__(self, *, json: bool = False) -> None:
-        self.json = json
+    Whoever reads them may leave (``head``). The command then ends with BrokenPipeError, unless it ``goes_on``: what it
+    writes from then on is dropped.
+    """
+
+    def __init__(self, *, json: bool = False, goes_on: bool = False) -> None:
+        self.json, self._goes_on = json, goes_on
 
     @cached_property
     def out(self) -> Console:
-        return _console(stderr=False)
+        return _console(stderr=False, left=lambda: self._reader_left(sys.stdout))
 
     @cached_property
     def err(self) -> Console:
-        return _console(stderr=True)
+        return _console(stderr=True, left=lambda: self._reader_left(sys.stderr))
 
     @cached_property
     def symbols(self) -> Symbols:
@@ -96,9 +100,17 @@ class Terminal:
 
     def raw(self, encoded: bytes) -> None:
         """Print a line of JSON that is encoded already."""
-        sys.stdout.flush()
-        sys.stdout.buffer.write(encoded + b"\n")
-        sys.stdout.buffer.flush()
+        try:
+            sys.stdout.flush()
+            sys.stdout.buffer.write(encoded + b"\n")
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            self._reader_left(sys.stdout)
+
+    def _reader_left(self, stream: TextIO) -> None:
+        if not self._goes_on:
+            raise BrokenPipeError
+        drop(stream)
 
     def problem(self, explained: Explained) -> None:
         """Tell an error: a problem object for programs, a line and the next step for people."""
@@ -147,11 +159,20 @@ def state_markup(state: str) -> str:
     return f"[{style}]{state}[/]" if style else state
 
 
-def _console(*, stderr: bool) -> Console:
+def drop(stream: TextIO) -> None:
+    """Let whatever is written to it from now on vanish, the interpreter's last flush included."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _console(*, stderr: bool, left: Callable[[], None]) -> Console:
     from rich.console import Console
 
+    class OwnConsole(Console):
+        def on_broken_pipe(self) -> None:  # rich would end the program as failed
+            left()
+
     # FORCE_COLOR and NO_COLOR are rich's to honour; a pipe has no width, so nothing may be fitted to one.
-    console = Console(stderr=stderr, highlight=False, emoji=False, theme=_theme())
+    console = OwnConsole(stderr=stderr, highlight=False, emoji=False, theme=_theme())
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = 10_000
     return console

@@ -51,7 +51,7 @@ def _screen(asked: RunOptions, surroundings: Surroundings) -> Screen:
     from homeport.cli.foreground.screen import EventScreen, LiveScreen
     from homeport.cli.terminal import Terminal
 
-    terminal = Terminal(json=asked.json)
+    terminal = Terminal(json=asked.json, goes_on=asked.detach)  # a node in the background outlives its readers
     if terminal.live or (asked.detach and not asked.json):
         return LiveScreen(terminal, surroundings.wall)
     return EventScreen(terminal)
