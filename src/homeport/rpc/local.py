@@ -102,7 +102,7 @@ class LocalWay:
 
 Run = Callable[[tuple[Any, ...], dict[str, Any]], Coroutine[Any, Any, Any]]
 
-TIMED_MASK = 7  # one local call in eight is timed, and stands for the others
+TIMED = 8  # one local call in so many is timed, and stands for the others
 
 
 def _runner(
@@ -120,18 +120,19 @@ def _runner(
     compared with a bare await.
     """
     service, admission, edge = instance.service, instance.admission, instance.edge(caller, name)
-    now, deadlines, current_call = loop.time, sweep.entries, CURRENT.get
+    now, deadlines, new_context, others = loop.time, sweep.entries, CallContext, TIMED - 1
+    current_call, set_current, reset_current = CURRENT.get, CURRENT.set, CURRENT.reset
 
     async def run(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         parent = current_call()
         task = current_task(loop)
         if parent is None:
             deadline = now() + timeout
-            context = CallContext(service, name, caller, deadline, _task=task)
+            context = new_context(service, name, caller, deadline, _task=task)
             sweep.add(context, deadline)
             swept = True
         else:
-            context = CallContext(
+            context = new_context(
                 service,
                 name,
                 caller,
@@ -150,9 +151,9 @@ def _runner(
             if swept:
                 context.deadline = deadline = _earlier(parent.deadline, now() + timeout)
                 sweep.add(context, deadline)
-        token = CURRENT.set(context)
+        token = set_current(context)
         admission.in_flight += 1
-        timed = not edge.calls & TIMED_MASK
+        timed = not edge.calls & others
         if timed:
             started = perf_counter()
         try:
@@ -177,7 +178,7 @@ def _runner(
         finally:
             edge.calls += 1
             if timed:
-                edge.seconds += (perf_counter() - started) * (TIMED_MASK + 1)
+                edge.seconds += (perf_counter() - started) * TIMED
             if swept:
                 deadlines.pop(context, None)
             admission.in_flight -= 1  # what ``admission.leave`` does, without the call
@@ -185,7 +186,7 @@ def _runner(
             if admission.idle is not None:
                 admission.left()
             context._task = None  # whoever keeps the context must not take this call for running
-            CURRENT.reset(token)
+            reset_current(token)
 
     return run
 
