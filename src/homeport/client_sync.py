@@ -43,14 +43,18 @@ class _LoopThread:
         caller = CURRENT.get()
         if caller is not None:
             coro = _in_the_name_of(caller, caller.remaining(), coro)
-        future = self._submit(coro)
         try:
-            return future.result()
+            return self._submit(coro).result()
         except CancelledError:
             raise ConnectionLost("the client was closed before the answer came") from None
         except BaseException:
-            future.cancel()  # Ctrl-C in this thread cancels the call, over every hop
+            self._cancel(coro)  # Ctrl-C in this thread cancels the call, over every hop
             raise
+
+    def _cancel(self, coro: Coroutine[Any, Any, Any]) -> None:
+        """By the coroutine, since Ctrl-C may come when it is on its way and no future of it is in hand yet."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and nothing runs any more
+            self._loop.call_soon_threadsafe(_cancel_task, coro)
 
     def forget(self, items: AsyncGenerator[Any, None]) -> None:
         """Close a stream, without waiting for it: the garbage collector may ask for this in any thread."""
@@ -82,6 +86,12 @@ class _LoopThread:
 async def _in_the_name_of(caller: CallContext, remaining: float | None, coro: Coroutine[Any, Any, T]) -> T:
     CURRENT.set(moved(caller, remaining))
     return await coro
+
+
+def _cancel_task(coro: Coroutine[Any, Any, Any]) -> None:
+    for task in asyncio.all_tasks():
+        if task.get_coro() is coro:
+            task.cancel()
 
 
 async def _closing(items: AsyncGenerator[Any, None]) -> None:

@@ -9,9 +9,10 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -136,6 +137,29 @@ def test_ctrl_c_ends_a_stream_too(node_aside: ThreadedNode, ctrl_c: Interrupt) -
         with pytest.raises(KeyboardInterrupt):
             for _ in hp.service("payments").drip():
                 pass
+        assert SEEN.cancelled.wait(5)
+
+
+@pytest.mark.parametrize("method", ["hang", "drip"])
+def test_ctrl_c_cancels_what_is_only_just_on_its_way(
+    node_aside: ThreadedNode, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes when the loop's thread has been given the call, and before this thread has the future in hand."""
+    submit = asyncio.run_coroutine_threadsafe
+
+    def interrupted(coro: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoop) -> Any:
+        monkeypatch.undo()
+        submit(coro, loop)
+        assert SEEN.begun.wait(5)
+        raise KeyboardInterrupt
+
+    with homeport.connect_sync(node_aside.endpoint) as hp:
+        call = getattr(hp.service("payments"), method)
+        answer = None if method == "hang" else call()
+        assert answer is None or next(answer) == 1
+        monkeypatch.setattr(asyncio, "run_coroutine_threadsafe", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            call() if answer is None else list(answer)
         assert SEEN.cancelled.wait(5)
 
 
