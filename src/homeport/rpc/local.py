@@ -102,7 +102,7 @@ class LocalWay:
 
 Run = Callable[[tuple[Any, ...], dict[str, Any]], Coroutine[Any, Any, Any]]
 
-TIMED = 8  # one local call in so many is timed, and stands for the others
+TIMED = 8  # the first local calls are timed, so many, then one in so many, which stands for those around it
 
 
 def _runner(
@@ -121,6 +121,7 @@ def _runner(
     """
     service, admission, edge = instance.service, instance.admission, instance.edge(caller, name)
     now, deadlines, new_context, others = loop.time, sweep.entries, CallContext, TIMED - 1
+    middle = TIMED // 2
     current_call, set_current, reset_current = CURRENT.get, CURRENT.set, CURRENT.reset
 
     async def run(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -152,8 +153,9 @@ def _runner(
                 context.deadline = deadline = _earlier(parent.deadline, now() + timeout)
                 sweep.add(context, deadline)
         token = set_current(context)
+        number = edge.calls + admission.in_flight  # those that run count, or all of a burst would be timed, or none
         admission.in_flight += 1
-        timed = not edge.calls & others
+        timed = number & others == middle or number < TIMED
         if timed:
             started = perf_counter()
         try:
@@ -178,7 +180,7 @@ def _runner(
         finally:
             edge.calls += 1
             if timed:
-                edge.seconds += (perf_counter() - started) * TIMED
+                edge.seconds += (perf_counter() - started) * (1 if number < TIMED else TIMED)
             if swept:
                 deadlines.pop(context, None)
             admission.in_flight -= 1  # what ``admission.leave`` does, without the call
