@@ -370,14 +370,16 @@ def test_ps_says_why_http_is_not_served_though_all_instances_are_ready(homeport:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("logs", "--level", "loud"), "'--level': 'loud' is not one of 'debug', "),
-        (("scale", "payment", "many"), "'N': Input should be a valid integer\n"),
+        (("logs", "--level", "loud"), r"'--level': 'loud' is not one of 'debug', .*"),
+        (("scale", "payment", "many"), r"'N': .* a valid integer( range)?"),  # versions of typer say it differently
     ],
 )
 def test_what_a_library_says_of_a_wrong_value_is_cut_to_what_helps(
     homeport: Homeport, arguments: tuple[str, ...], said: str
 ) -> None:
-    assert said in homeport(*arguments).err
+    first, *rest = homeport(*arguments).err.splitlines()
+    assert re.search(f"{said}$", first)
+    assert len(rest) == 1  # the next step
 
 
 def test_an_error_of_ours_that_no_kind_is_known_for_is_no_bug() -> None:
