@@ -100,6 +100,11 @@ def test_a_node_is_named_by_name_folder_or_endpoint(tmp_path: Path, environ: dic
     assert find_node(None, {**environ, "HOMEPORT_NODE": text}, tmp_path) == address
 
 
+def test_the_data_folder_of_the_working_folder_names_its_node(tmp_path: Path, environ: dict[str, str]) -> None:
+    address = node(tmp_path / "shop", environ)
+    assert find_node(".homeport", environ, tmp_path / "shop") == address
+
+
 def test_the_flag_beats_the_variable(tmp_path: Path, environ: dict[str, str]) -> None:
     address = node(tmp_path / "shop", environ)
     assert find_node("shop", {**environ, "HOMEPORT_NODE": "blog"}, tmp_path) == address

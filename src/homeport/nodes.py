@@ -271,7 +271,7 @@ def _named(text: str, source: str, environ: Mapping[str, str], cwd: Path) -> Nod
     if text.startswith(("unix:", "tcp:")):
         known = next((address for address in running if address.endpoint == text), None)
         return known or NodeAddress(name=text, data=Path(), endpoint=text)
-    if "/" in text or text in (".", ".."):
+    if "/" in text or text in (".", "..", FOLDER):
         folder = (cwd / text).expanduser().resolve()
         for data in (folder, folder / FOLDER):
             address = read_node(data)
