@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import subprocess
@@ -372,17 +373,19 @@ def test_the_cache_ignores_itself_in_git(app: App) -> None:
 
 
 @pytest.mark.parametrize("hindrance", ["file", "folder"])
-def test_without_a_place_for_the_cache_there_is_none_and_it_says_why(app: App, hindrance: str) -> None:
+def test_without_a_place_for_the_cache_there_is_none_and_the_log_says_why(
+    app: App, hindrance: str, caplog: pytest.LogCaptureFixture
+) -> None:
     if hindrance == "file":
         app.cache.parent.mkdir()
         app.cache.write_text("in the way")
     else:
         app.file.mkdir(parents=True)
-    assert app.scan() == app.scan() == app.fresh()
-    kept = Sources(app.root, app.cache)
-    kept.look_through(app.root)
-    kept.keep(b"question", app.fresh())
-    assert str(app.cache) in kept.cache_problem
+    with caplog.at_level(logging.DEBUG, logger="homeport"):
+        assert app.scan() == app.scan() == app.fresh()
+    said = [record for record in caplog.records if record.message == "scan.uncached"]
+    assert said
+    assert all(str(app.cache) in vars(record)["problem"] for record in said)
 
 
 def test_a_read_only_folder_is_no_failure(app: App, monkeypatch: pytest.MonkeyPatch) -> None:

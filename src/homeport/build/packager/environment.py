@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-import re
 import sys
 from collections.abc import Collection, Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
 
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from homeport.build.packager.requirements import Installed
@@ -44,9 +44,12 @@ class Environment:
         holding = [name for name in owners if any(_holds(file, path) for file in self._named_files(name))]
         return tuple(holding or owners)
 
-    def modules_of(self, requirement: str) -> list[str]:
-        """Heads of the modules that the distribution of a requirement has."""
-        known = canonicalize_name(re.split(r"[^\w.-]", requirement.strip())[0])
+    def modules_of(self, wanted: str) -> list[str]:
+        """Heads of the modules that the distribution of a requirement has; none of what is no requirement."""
+        try:
+            known = canonicalize_name(Requirement(wanted).name)
+        except InvalidRequirement:
+            return []
         return sorted(head for head, owners in self._owners.items() if known in map(canonicalize_name, owners))
 
     def modules_outside(self, names: Collection[str]) -> list[str]:

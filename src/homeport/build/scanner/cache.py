@@ -24,14 +24,13 @@ _STALE = 3600.0  # seconds after which a half-written file is surely nobody's
 class ScanCache:
     """The facts of the application below ``root``, in one file of ``folder``.
 
-    Whatever is wrong with the file or the folder, the facts are just not there, and ``problem`` says why. Several
+    Whatever is wrong with the file or the folder, the facts are just not there, and the log says why. Several
     processes may use it at once: a file is replaced as a whole, and who reads the old one reads on in it.
     """
 
     def __init__(self, folder: Path, root: Path) -> None:
         self._folder, self._root = folder, os.fspath(root)
         self.path = folder / cache_name(root)
-        self.problem = ""
         self._file: int | None = None
         self._base = 0
         self._index: Part | None = None
@@ -97,7 +96,6 @@ class ScanCache:
             return b""
 
     def _give_up(self, problem: str) -> None:
-        self.problem = problem
         log.debug("scan.uncached", extra={"problem": problem})
 
 

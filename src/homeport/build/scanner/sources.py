@@ -95,11 +95,6 @@ class Sources:
         """Remember the plan, with the facts and the analysis that it was made of; see ``PlanMemory.keep``."""
         self._memory.keep(asked, plan, analysis, files)
 
-    @property
-    def cache_problem(self) -> str:
-        """Why nothing is kept; empty when all is well, or no cache was wanted."""
-        return self._cache.problem if self._cache is not None else ""
-
     def close(self) -> None:
         """Let go of the cache; what is asked later is read from the source."""
         if self._cache is not None:
