@@ -169,6 +169,20 @@ def test_an_import_by_a_call_is_known_as_far_as_its_name_is_written(call: str, e
     assert (found.name, found.open_ended) == expected
 
 
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        ('import_module("..b", __package__)', "shop.b"),
+        ('import_module(f"..{name}", __package__)', "shop"),
+        ('import_module(f"..plugins.{name}", __package__)', "shop.plugins"),
+        ('import_module("....b", __package__)', ""),
+    ],
+)
+def test_an_import_by_a_call_may_go_up_as_far_as_there_are_packages(call: str, expected: str) -> None:
+    (found,) = dynamic_imports(call.encode(), "shop.web")
+    assert found.name == expected
+
+
 def test_calls_of_other_things_that_import_are_none() -> None:
     assert dynamic_imports(b'loader.import_module(name)\nimport_module\nimport_module()\n"import_module(x)"') == []
 

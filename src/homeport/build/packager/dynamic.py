@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import msgspec
 
+from homeport.build.packager.imported import absolute_name
+
 _CALLS = ("import_module", "__import__")
 
 
@@ -35,11 +37,10 @@ def _calls(tree: ast.Module, package: str) -> Iterator[DynamicImport]:
         if not isinstance(node, ast.Call) or not node.args or not _imports(node.func):
             continue
         known, complete = _text(node.args[0])
-        if known.startswith("."):
-            known = f"{package}{known}" if package else known.lstrip(".")
         if not complete:
-            known = known.rpartition(".")[0]
-        yield DynamicImport(name=known, open_ended=not complete, line=node.lineno, column=node.col_offset + 1)
+            known = known[: known.rfind(".") + 1]
+        name = absolute_name(known, package).rstrip(".")
+        yield DynamicImport(name=name, open_ended=not complete, line=node.lineno, column=node.col_offset + 1)
 
 
 def _imports(called: ast.expr) -> bool:

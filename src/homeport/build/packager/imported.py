@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from importlib.util import resolve_name
 
 import msgspec
 
@@ -31,14 +32,15 @@ def imported_names(source: bytes, package: str = "") -> list[ImportedName]:
 
 
 def _absolute(name: ImportedName, package: str) -> ImportedName:
-    """Nameless when it is relative to what is not known."""
-    inside = name.name.lstrip(".")
-    level = len(name.name) - len(inside)
-    above = package.split(".") if package else []
-    if not level:
-        return name
-    found = [*above[: len(above) - level + 1], *([inside] if inside else [])] if level <= len(above) else []
-    return msgspec.structs.replace(name, name=".".join(found))
+    return msgspec.structs.replace(name, name=absolute_name(name.name, package))
+
+
+def absolute_name(name: str, package: str) -> str:
+    """``a.b`` for ``.b`` in the package ``a``; nothing when it is relative to what is not known."""
+    try:
+        return resolve_name(name, package)
+    except ImportError:
+        return ""
 
 
 def _in(nodes: list[ast.stmt], *, needed: bool) -> Iterator[ImportedName]:
